@@ -1,0 +1,1 @@
+"""A production vision ML platform on AWS, from the image to the guarded rollout."""

@@ -1,0 +1,1 @@
+"""Sessions, clients and thin adapters; the only room that catches botocore's errors."""

@@ -1,0 +1,1 @@
+"""What crosses a boundary: settings, names, keys, events, records, handler environments."""

@@ -1,0 +1,71 @@
+"""Each Lambda handler's environment, as one record used on both sides.
+
+The CDK unit writes ``record.variables()``; the handler reads ``Record.read()`` at cold
+start. A missing or malformed variable fails the cold start with its name.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class HandlerEnvironment(BaseModel):
+    """What every handler gets."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    powertools_service_name: str
+    powertools_metrics_namespace: str
+    log_level: str = "INFO"
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str] | None = None) -> Self:
+        """Read the record from environment variables named like the fields, in upper case."""
+        source = os.environ if variables is None else variables
+        names = {name.upper(): name for name in cls.model_fields}
+        return cls.model_validate({names[k]: v for k, v in source.items() if k in names})
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that ``read`` understands."""
+        return {name.upper(): str(value) for name, value in self if value is not None}
+
+
+class AdapterEnvironment(HandlerEnvironment):
+    """``handlers/inference_adapter.py``."""
+
+    endpoint_name: str
+    upload_limit_bytes: int
+
+
+class GateEnvironment(HandlerEnvironment):
+    """``handlers/evaluation_gate.py``."""
+
+    models_bucket: str
+    minimum_accuracy: float
+
+
+class RunRecorderEnvironment(HandlerEnvironment):
+    """``handlers/run_recorder.py``: writes the run's state to the lineage table."""
+
+    lineage_table: str
+
+
+class RegistrarEnvironment(HandlerEnvironment):
+    """``handlers/model_registrar.py``: creates the model package, version metadata and lineage."""
+
+    lineage_table: str
+    models_bucket: str
+    model_package_group: str
+    resource_prefix: str
+    """The first part of parameter names, as in ``/{prefix}/models/...``."""
+    serving_image: str
+
+
+class DeploymentRecorderEnvironment(HandlerEnvironment):
+    """``handlers/deployment_recorder.py``: moves active-version and writes lineage."""
+
+    lineage_table: str
+    resource_prefix: str
+    endpoint_name: str

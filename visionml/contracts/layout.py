@@ -1,0 +1,63 @@
+"""The S3 key layout: which key holds what, in which bucket.
+
+====================  ===========================================================
+bucket ``raw``        ``images/{dataset}/{label}/{file}``
+bucket ``datasets``   ``manifests/{dataset}/{version}/`` manifest.jsonl, dataset.json,
+                      refused.jsonl, objects.manifest;
+                      ``prepared/{dataset}/{version}/{size}/{split}/part-*.npy|.jsonl``
+bucket ``models``     ``runs/{run}/`` output/JOB/output/model.tar.gz, checkpoints/,
+                      evaluation/report.json
+====================  ===========================================================
+"""
+
+MANIFEST = "manifest.jsonl"
+DATASET_RECORD = "dataset.json"
+REFUSED = "refused.jsonl"
+OBJECTS = "objects.manifest"
+EVALUATION_REPORT = "report.json"
+ARTEFACT = "model.tar.gz"
+
+
+def raw_images(dataset: str) -> str:
+    """Return the prefix of a dataset's original images in the raw bucket."""
+    return f"images/{dataset}/"
+
+
+def raw_image(dataset: str, label: str, file: str) -> str:
+    """Return the key of one original image in the raw bucket."""
+    return f"{raw_images(dataset)}{label}/{file}"
+
+
+def manifest_folder(dataset: str, version: str) -> str:
+    """Return the prefix of a dataset version's manifest files in the datasets bucket."""
+    return f"manifests/{dataset}/{version}/"
+
+
+def prepared_folder(dataset: str, version: str, image_size: int) -> str:
+    """Return the prefix of a version's model-ready shards, above the folder of each split."""
+    return f"prepared/{dataset}/{version}/{image_size}/"
+
+
+def run_folder(run_id: str) -> str:
+    """Return the prefix of everything one training run leaves in the models bucket."""
+    return f"runs/{run_id}/"
+
+
+def run_output(run_id: str) -> str:
+    """Return the prefix given to SageMaker as the run's output path, without a final slash."""
+    return f"runs/{run_id}/output"
+
+
+def run_artefact(run_id: str, job: str) -> str:
+    """Return the key under which SageMaker leaves the model of a training job."""
+    return f"{run_output(run_id)}/{job}/output/{ARTEFACT}"
+
+
+def run_checkpoints(run_id: str) -> str:
+    """Return the prefix of a run's checkpoints."""
+    return f"runs/{run_id}/checkpoints"
+
+
+def run_evaluation(run_id: str) -> str:
+    """Return the prefix of a run's evaluation report."""
+    return f"runs/{run_id}/evaluation"

@@ -1,0 +1,58 @@
+"""Items of the lineage table: nodes, and edges written in both directions.
+
+A node is ``PK=KIND#id, SK=NODE`` with ``status`` and ``timestamp`` (the keys of
+``StatusIndex``) and its facts. An edge from A to B is two items:
+``PK=A, SK=OUT#relation#B`` and ``PK=B, SK=IN#relation#A``.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+Kind = Literal["DATASET", "RUN", "MODEL", "DEPLOYMENT"]
+Relation = Literal["trained_on", "produced", "deployed_as"]
+
+NODE_SK = "NODE"
+STATUS_INDEX = "StatusIndex"
+
+
+def dataset_node(dataset: str, version: str) -> str:
+    """Return the node id of a dataset version."""
+    return f"DATASET#{dataset}@{version}"
+
+
+def run_node(run_id: str) -> str:
+    """Return the node id of a training run."""
+    return f"RUN#{run_id}"
+
+
+def model_node(version: str) -> str:
+    """Return the node id of a model version."""
+    return f"MODEL#{version}"
+
+
+def deployment_node(deployment_id: str) -> str:
+    """Return the node id of one deployment."""
+    return f"DEPLOYMENT#{deployment_id}"
+
+
+class Node(BaseModel):
+    """One dataset version, run, model or deployment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    status: str
+    timestamp: datetime
+    facts: dict[str, JsonValue] = {}
+
+
+class Edge(BaseModel):
+    """``source`` relates to ``target``, such as run *trained_on* dataset."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    relation: Relation
+    target: str

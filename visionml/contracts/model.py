@@ -1,0 +1,47 @@
+"""The JSON record that travels with a model, beside its ONNX graph in ``model.tar.gz``."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+ONNX_FILE = "model.onnx"
+RECORD_FILE = "model.json"
+
+
+class InputRecord(BaseModel):
+    """What the graph expects: float32, batch x 3 x height x width, RGB, normalised."""
+
+    model_config = ConfigDict(frozen=True)
+
+    height: int
+    width: int
+    fit: Literal["cover"] = "cover"
+    """Scale to cover, then crop the centre."""
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    """Per channel, of pixels scaled to 0..1."""
+
+
+class ModelRecord(BaseModel):
+    """Everything needed to serve a model and to say where it came from.
+
+    ``version`` is the id of the run that trained it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    architecture: str
+    hyperparameters: dict[str, str]
+    classes: tuple[str, ...]
+    input: InputRecord
+    dataset: str
+    dataset_version: str
+    code_version: str
+    seed: int
+    metrics: dict[str, float]
+    """Best epoch's figures, such as ``validation_accuracy``."""
+    onnx_sha256: str
+    opset: int
+    created: datetime

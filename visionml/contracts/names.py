@@ -1,0 +1,99 @@
+"""Physical names: ``{prefix}-{resource}-{environment}-{region}``, from one place."""
+
+from dataclasses import dataclass
+
+from visionml.contracts.settings import Settings
+
+VARIANT_A = "ModelA"
+VARIANT_B = "ModelB"
+METRIC_NAMESPACE = "VisionML"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of everything the platform creates in one environment.
+
+    The platform's own code and the CDK app both take names from here, so that neither has to
+    look up stack outputs of the other.
+    """
+
+    prefix: str
+    environment: str
+    region: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Names":
+        """Return the names that follow from the settings."""
+        return cls(settings.prefix, settings.environment, settings.region)
+
+    def name(self, resource: str) -> str:
+        """Return the physical name of a resource, such as ``adapter``."""
+        return f"{self.prefix}-{resource}-{self.environment}-{self.region}"
+
+    def bucket(self, resource: str, account: str) -> str:
+        """Return the name of a bucket: ``raw``, ``datasets``, ``models``, ``results`` or ``logs``.
+
+        Bucket names are global, so they end with the account.
+        """
+        return f"{self.name(resource)}-{account}"
+
+    def stack(self, part: str) -> str:
+        """Return a CloudFormation stack's name, such as that of ``network``."""
+        return self.name(part)
+
+    @property
+    def endpoint(self) -> str:
+        """The production endpoint."""
+        return self.name("endpoint")
+
+    @property
+    def lineage_table(self) -> str:
+        """The DynamoDB table that links datasets, runs, models and deployments."""
+        return self.name("lineage")
+
+    @property
+    def training_machine(self) -> str:
+        """The state machine that turns a dataset version into a registered model."""
+        return self.name("training")
+
+    @property
+    def deployment_machine(self) -> str:
+        """The state machine that puts a registered model on the endpoint."""
+        return self.name("deployment")
+
+    @property
+    def model_package_group(self) -> str:
+        """The SageMaker model package group."""
+        return self.name("models")
+
+    @property
+    def alarm_topic(self) -> str:
+        """The SNS topic that alarms and failures are announced on."""
+        return self.name("alarms")
+
+    @property
+    def api(self) -> str:
+        """The inference API; its key has the same name."""
+        return self.name("api")
+
+    @property
+    def dashboard(self) -> str:
+        """The CloudWatch dashboard."""
+        return self.name("operations")
+
+    @property
+    def active_version_parameter(self) -> str:
+        """The parameter that names the model version in production."""
+        return f"/{self.prefix}/models/active-version"
+
+    def version_parameter(self, version: str) -> str:
+        """Return the parameter that holds one model version's metadata."""
+        return f"/{self.prefix}/models/versions/{version}/metadata"
+
+    def function(self, handler: str) -> str:
+        """Return the name of a Lambda function from its handler's module name."""
+        return self.name(handler.replace("_", "-"))
+
+    def state_machine_arn(self, name: str, account: str) -> str:
+        """Return a state machine's ARN from its physical name."""
+        return f"arn:aws:states:{self.region}:{account}:stateMachine:{name}"

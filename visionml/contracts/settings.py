@@ -1,0 +1,158 @@
+"""One frozen, typed settings record per environment, read from ``infra/environments/NAME.toml``."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from visionml.errors import SettingsInvalid
+
+ENVIRONMENTS = ("local", "dev", "staging", "prod")
+_FOLDER = Path(__file__).parents[2] / "infra" / "environments"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainingSettings(_Record):
+    """How models are trained and what they must reach to be registered."""
+
+    schedule_hours: Positive = 24
+    instance_type: str = "ml.m5.xlarge"
+    instance_count: Positive = 1
+    volume_gb: Positive = 30
+    max_runtime_seconds: Positive = 3600
+    spot: bool = True
+    minimum_accuracy: Share = 0.95
+
+
+class ServingSettings(_Record):
+    """The endpoint, its API and their limits."""
+
+    instance_type: str = "ml.m5.large"
+    initial_instances: Positive = 1
+    minimum_instances: Positive = 1
+    maximum_instances: Positive = 10
+    invocations_per_instance: Positive = 1000
+    scale_in_cooldown_seconds: Positive = 300
+    scale_out_cooldown_seconds: Positive = 60
+    traffic_model_a: Share = 0.8
+    canary_share: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    cache_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+    rate_per_second: Positive = 1000
+    burst: Positive = 2000
+    quota_per_month: Positive = 1_000_000
+    reserved_concurrency: Positive | None = None
+
+
+class AlarmSettings(_Record):
+    """Thresholds of the alarms; latencies in milliseconds, shares between 0 and 1."""
+
+    latency_average_ms: Positive = 1000
+    latency_p99_ms: Positive = 2000
+    error_share: Share = 0.01
+    email: str | None = None
+
+
+class RetentionSettings(_Record):
+    """How long things are kept, in days."""
+
+    images_days: Positive = 90
+    results_days: Positive = 30
+    previews_days: Positive = 365
+    logs_days: Literal[1, 3, 7, 14, 30, 60, 90, 180, 365, 400, 731] = 90
+
+
+class StreamSettings(_Record):
+    """The inference stream's sizing figures."""
+
+    record_kilobytes: Positive = 10
+    minimum_shards: Positive = 2
+
+
+class ImageSettings(_Record):
+    """Limits on images from outside."""
+
+    upload_limit_bytes: Positive = 10 * 1024 * 1024
+    pixel_limit: Positive = 50_000_000
+    preview_sizes: tuple[Positive, ...] = (150, 300, 800)
+
+
+class Settings(_Record):
+    """Everything that differs between environments; the defaults are production's."""
+
+    environment: str
+    region: str = "us-east-1"
+    account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,20}$")] = "ml-pipeline"
+    owner: str = "ml-platform"
+    project: str = "visionml"
+    cost_center: str = "ml-platform"
+    retain_data: bool = False
+    private_network: bool = False
+    lambda_architecture: Literal["arm64", "x86_64"] = "arm64"
+    images_per_day: Positive = 500_000
+    predictions_per_day: Positive = 100_000
+    training: TrainingSettings = TrainingSettings()
+    serving: ServingSettings = ServingSettings()
+    alarms: AlarmSettings = AlarmSettings()
+    retention: RetentionSettings = RetentionSettings()
+    stream: StreamSettings = StreamSettings()
+    images: ImageSettings = ImageSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        serving = self.serving
+        if serving.minimum_instances > serving.maximum_instances:
+            raise ValueError("serving.minimum_instances is larger than serving.maximum_instances")
+        if not serving.minimum_instances <= serving.initial_instances <= serving.maximum_instances:
+            raise ValueError("serving.initial_instances lies outside minimum and maximum_instances")
+        if self.environment == "prod" and not self.retain_data:
+            raise ValueError("retain_data must be true in prod")
+        return self
+
+
+def load(environment: str, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read an environment's settings, with dotted overrides such as ``{"serving.burst": "10"}``.
+
+    Raises
+    ------
+    SettingsInvalid
+        The file is missing or unreadable, or a key is unknown, wrong or contradictory; the
+        message names the file and the key.
+    """
+    path = _FOLDER / f"{environment}.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(sorted(p.stem for p in _FOLDER.glob("*.toml")))
+        raise SettingsInvalid(
+            f"There is no environment named {environment!r}: {path} does not exist.",
+            hint=f"Use one of: {known}; or add that file.",
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsInvalid(f"{path} is not valid TOML: {error}.") from error
+    values.setdefault("environment", environment)
+    for dotted, value in (overrides or {}).items():
+        _assign(values, dotted, value)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise SettingsInvalid(f"{path}: {faults}.", hint="Mend the named keys.") from error
+
+
+def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+    values[last] = value
