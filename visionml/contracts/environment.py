@@ -63,6 +63,18 @@ class RegistrarEnvironment(HandlerEnvironment):
     serving_image: str
 
 
+class DeploymentPlannerEnvironment(HandlerEnvironment):
+    """``handlers/deployment_planner.py``: checks a version and says what to create."""
+
+    resource_prefix: str
+    environment: str
+    """The settings' environment: with the prefix it gives ``Names.deployed``."""
+    endpoint_name: str
+    instance_type: str
+    instance_count: int
+    """The fewest instances a plan may ask for."""
+
+
 class DeploymentRecorderEnvironment(HandlerEnvironment):
     """``handlers/deployment_recorder.py``: moves active-version and writes lineage."""
 

@@ -46,6 +46,13 @@ class Names:
         """The production endpoint."""
         return self.name("endpoint")
 
+    def deployed(self, deployment_id: str) -> str:
+        """Return the name of the SageMaker model and endpoint configuration of one deployment.
+
+        With ``*`` it is the pattern that policies grant. At most 63 characters, as SageMaker asks.
+        """
+        return f"{self.prefix}-{self.environment}-{deployment_id}"
+
     @property
     def lineage_table(self) -> str:
         """The DynamoDB table that links datasets, runs, models and deployments."""

@@ -1,0 +1,24 @@
+"""The metadata parameter of a registered model version."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from visionml.contracts.training import RunId
+
+
+class VersionRecord(BaseModel):
+    """One model version: the JSON in ``Names.version_parameter``, enough to deploy it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: RunId
+    model_package_arn: str
+    artefact: str
+    """``s3://`` URI of model.tar.gz."""
+    image: str
+    metrics: dict[str, float]
+    """Holdout figures, such as ``accuracy``."""
+    dataset: str
+    dataset_version: str
+    created: datetime
