@@ -26,6 +26,7 @@ _BY_CODE: dict[str, type[VisionmlError]] = {
     "404": NotFound,
     "NoSuchBucket": NotFound,
     "NoSuchKey": NotFound,
+    "NoSuchEntity": NotFound,
     "NotFound": NotFound,
     "NotFoundException": NotFound,
     "ParameterNotFound": NotFound,
@@ -44,6 +45,8 @@ _BY_CODE: dict[str, type[VisionmlError]] = {
     "ConditionalCheckFailedException": Conflict,
     "ExecutionAlreadyExists": Conflict,
     "ConflictException": Conflict,
+    "ConditionalRequestConflict": Conflict,
+    "TransactionCanceledException": Conflict,
     "ParameterAlreadyExists": Conflict,
     "PreconditionFailed": Conflict,
     "ResourceInUse": Conflict,
@@ -63,6 +66,26 @@ _BY_CODE: dict[str, type[VisionmlError]] = {
     "TooManyRequestsException": Unavailable,
 }
 
+# SageMaker and CloudFormation answer ValidationException or ValidationError to almost
+# everything; their sentence tells these cases apart.
+_BY_MESSAGE: tuple[tuple[str, type[VisionmlError]], ...] = (
+    ("could not find", NotFound),
+    ("does not exist", NotFound),
+    ("cannot create already existing", Conflict),
+    ("already exists", Conflict),
+    ("cannot update in-progress", Conflict),
+    ("cannot update endpoint", Conflict),
+)
+
+
+def _kind(code: str, message: str) -> type[VisionmlError]:
+    if code in {"ValidationException", "ValidationError"}:
+        lowered = message.lower()
+        for phrase, kind in _BY_MESSAGE:
+            if phrase in lowered:
+                return kind
+    return _BY_CODE.get(code, VisionmlError)
+
 
 @contextmanager
 def translated(doing: str, *, hint: str = "") -> Iterator[None]:
@@ -74,9 +97,9 @@ def translated(doing: str, *, hint: str = "") -> Iterator[None]:
         yield
     except ClientError as error:
         detail = error.response.get("Error", {})
-        code = str(detail.get("Code", ""))
-        raise _BY_CODE.get(code, VisionmlError)(
-            f"Could not {doing}: {code}: {detail.get('Message', '')}".rstrip(": ") + ".", hint=hint
+        code, message = str(detail.get("Code", "")), str(detail.get("Message", ""))
+        raise _kind(code, message)(
+            f"Could not {doing}: {code}: {message}".rstrip(": .") + ".", hint=hint
         ) from error
     except NoCredentialsError as error:
         raise AccessDenied(

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from visionml.contracts.training import RunId
 
+ROLLED_BACK = "DeploymentRolledBack"
+"""The error with which the deployment machine ends when the previous version serves again."""
+
 DeploymentId = Annotated[str, Field(pattern=r"^dep-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}$")]
 
 OutcomeName = Literal["promoted", "rolled_back", "failed", "unchanged"]

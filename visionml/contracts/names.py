@@ -9,6 +9,29 @@ VARIANT_B = "ModelB"
 METRIC_NAMESPACE = "VisionML"
 
 
+def active_version_parameter(prefix: str) -> str:
+    """Return the parameter that names the model version in production."""
+    return f"/{prefix}/models/active-version"
+
+
+def versions_path(prefix: str) -> str:
+    """Return the path below which every model version has its parameters."""
+    return f"/{prefix}/models/versions"
+
+
+def version_parameter(prefix: str, version: str) -> str:
+    """Return the parameter that holds one model version's metadata."""
+    return f"{versions_path(prefix)}/{version}/metadata"
+
+
+def deployed(prefix: str, environment: str, deployment_id: str) -> str:
+    """Return the name of the SageMaker model and endpoint configuration of one deployment.
+
+    With ``*`` it is the pattern that policies grant. At most 63 characters, as SageMaker asks.
+    """
+    return f"{prefix}-{environment}-{deployment_id}"
+
+
 @dataclass(frozen=True)
 class Names:
     """The names of everything the platform creates in one environment.
@@ -47,11 +70,8 @@ class Names:
         return self.name("endpoint")
 
     def deployed(self, deployment_id: str) -> str:
-        """Return the name of the SageMaker model and endpoint configuration of one deployment.
-
-        With ``*`` it is the pattern that policies grant. At most 63 characters, as SageMaker asks.
-        """
-        return f"{self.prefix}-{self.environment}-{deployment_id}"
+        """Return the name of the SageMaker model and endpoint configuration of one deployment."""
+        return deployed(self.prefix, self.environment, deployment_id)
 
     @property
     def lineage_table(self) -> str:
@@ -91,11 +111,11 @@ class Names:
     @property
     def active_version_parameter(self) -> str:
         """The parameter that names the model version in production."""
-        return f"/{self.prefix}/models/active-version"
+        return active_version_parameter(self.prefix)
 
     def version_parameter(self, version: str) -> str:
         """Return the parameter that holds one model version's metadata."""
-        return f"/{self.prefix}/models/versions/{version}/metadata"
+        return version_parameter(self.prefix, version)
 
     def function(self, handler: str) -> str:
         """Return the name of a Lambda function from its handler's module name."""

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from visionml.contracts.dataset import DatasetName
 from visionml.contracts.evaluation import Verdict
 
+BELOW_GATE = "ModelBelowGate"
+"""The error with which the training machine ends when the model did not pass."""
+
 RunId = Annotated[str, Field(pattern=r"^run-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}$")]
 
 

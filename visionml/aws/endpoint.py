@@ -1,0 +1,84 @@
+"""What a SageMaker endpoint is doing, and which configuration serves."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from visionml.aws.errors import translated
+from visionml.errors import NotFound
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+IN_SERVICE = "InService"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One production variant as it runs now."""
+
+    name: str
+    instances: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class EndpointState:
+    """An endpoint as SageMaker describes it.
+
+    `status` alone does not tell how an update ended: after a rollback it is ``InService``
+    too. Compare `config_name` with the one that was asked for.
+    """
+
+    name: str
+    status: str
+    config_name: str
+    variants: tuple[Variant, ...]
+    failure: str
+
+    @property
+    def in_service(self) -> bool:
+        """Whether it serves and no update is under way."""
+        return self.status == IN_SERVICE
+
+
+def describe(sagemaker: "SageMakerClient", name: str) -> EndpointState:
+    """Return the state of an endpoint.
+
+    Raises
+    ------
+    NotFound
+        There is no such endpoint.
+    """
+    with translated(
+        f"describe the endpoint {name}", hint="Deploy the serving stack: `visionml deploy`."
+    ):
+        found = sagemaker.describe_endpoint(EndpointName=name)
+    return EndpointState(
+        name=name,
+        status=found["EndpointStatus"],
+        config_name=found.get("EndpointConfigName", ""),
+        variants=tuple(
+            Variant(
+                variant["VariantName"],
+                variant.get("CurrentInstanceCount", 0),
+                variant.get("CurrentWeight", 0.0),
+            )
+            for variant in found.get("ProductionVariants", [])
+        ),
+        failure=found.get("FailureReason", ""),
+    )
+
+
+def find(sagemaker: "SageMakerClient", name: str) -> EndpointState | None:
+    """Return the state of an endpoint, or None."""
+    try:
+        return describe(sagemaker, name)
+    except NotFound:
+        return None
+
+
+def model_names(sagemaker: "SageMakerClient", config_name: str) -> dict[str, str]:
+    """Return the SageMaker model behind each variant of an endpoint configuration."""
+    with translated(f"describe the endpoint configuration {config_name}"):
+        found = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
+    return {v["VariantName"]: v.get("ModelName", "") for v in found["ProductionVariants"]}

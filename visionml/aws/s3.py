@@ -1,0 +1,119 @@
+"""Objects in S3, named by ``s3://bucket/key`` URIs."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from visionml.aws.errors import translated
+from visionml.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Location(NamedTuple):
+    """A bucket and a key, or a bucket and a prefix."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return uri(self.bucket, self.key)
+
+
+def uri(bucket: str, key: str) -> str:
+    """Return ``s3://bucket/key``."""
+    return f"s3://{bucket}/{key}"
+
+
+def parse_uri(address: str) -> Location:
+    """Return the bucket and the key of an ``s3://`` URI; the key may be empty.
+
+    Raises
+    ------
+    InvalidInput
+        It is not an S3 URI.
+    """
+    scheme, _, rest = address.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise InvalidInput(
+            f"{address!r} is not an S3 address.", hint="Write it as s3://BUCKET/KEY."
+        )
+    return Location(bucket, key)
+
+
+class Objects:
+    """Reads and writes whole objects."""
+
+    def __init__(self, client: "S3Client") -> None:
+        self._client = client
+
+    def read_bytes(self, address: str) -> bytes:
+        """Return an object's bytes.
+
+        Raises
+        ------
+        NotFound
+            The object or its bucket does not exist.
+        """
+        bucket, key = parse_uri(address)
+        with translated(f"read {address}"):
+            return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def read_text(self, address: str) -> str:
+        """Return an object's UTF-8 text."""
+        try:
+            return self.read_bytes(address).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"{address} does not hold UTF-8 text: {error}.") from error
+
+    def read_json(self, address: str) -> Any:
+        """Return an object's JSON value.
+
+        Raises
+        ------
+        InvalidInput
+            The object is not JSON.
+        """
+        try:
+            return json.loads(self.read_text(address))
+        except json.JSONDecodeError as error:
+            raise InvalidInput(f"{address} does not hold JSON: {error}.") from error
+
+    def write(
+        self, address: str, content: bytes | str, *, content_type: str = "", new: bool = False
+    ) -> None:
+        """Write an object; with `new`, only when the key is free.
+
+        Raises
+        ------
+        Conflict
+            With `new`: the key is taken, or was taken by somebody else meanwhile.
+        """
+        bucket, key = parse_uri(address)
+        body = content.encode("utf-8") if isinstance(content, str) else content
+        options: dict[str, Any] = {"ContentType": content_type} if content_type else {}
+        if new:
+            options["IfNoneMatch"] = "*"
+        with translated(f"write {address}"):
+            self._client.put_object(Bucket=bucket, Key=key, Body=body, **options)
+
+    def exists(self, address: str) -> bool:
+        """Say whether an object exists; a missing bucket counts as no."""
+        bucket, key = parse_uri(address)
+        try:
+            with translated(f"look at {address}"):
+                self._client.head_object(Bucket=bucket, Key=key)
+        except NotFound:
+            return False
+        return True
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the key of every object below an ``s3://`` prefix, in S3's order."""
+        bucket, start = parse_uri(prefix)
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start)
+        with translated(f"list {prefix}"):
+            for page in pages:
+                for found in page.get("Contents", []):
+                    yield found["Key"]

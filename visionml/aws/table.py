@@ -1,0 +1,105 @@
+"""One DynamoDB table with the keys ``PK`` and ``SK``, in Python's own types."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
+
+from visionml.aws.errors import translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBServiceResource
+
+Item = dict[str, Any]
+
+
+class Table:
+    """Reads and writes items; floats are stored as the decimal numbers they print as."""
+
+    def __init__(self, resource: "DynamoDBServiceResource", name: str) -> None:
+        self._name = name
+        self._table = resource.Table(name)
+
+    def put(self, item: Item, *, expected: Mapping[str, str | None] | None = None) -> None:
+        """Write an item, replacing one of the same keys.
+
+        `expected` names attributes that the stored item must have with these values, or must
+        not have where the value is None. ``{"PK": None}`` writes only a new item.
+
+        Raises
+        ------
+        Conflict
+            The stored item is not as expected.
+        """
+        condition = _condition(expected or {})
+        options: dict[str, Any] = {} if condition is None else {"ConditionExpression": condition}
+        with translated(f"write {item['PK']} to the table {self._name}"):
+            self._table.put_item(Item=_stored(item), **options)
+
+    def put_together(self, items: Sequence[Item]) -> None:
+        """Write up to 100 items, all or none."""
+        writes: list[Any] = [
+            {"Put": {"TableName": self._name, "Item": _stored(item)}} for item in items
+        ]
+        with translated(f"write {len(items)} items to the table {self._name}"):
+            self._table.meta.client.transact_write_items(TransactItems=writes)
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """Return one item as last written, or None."""
+        with translated(f"read {pk} from the table {self._name}"):
+            found = self._table.get_item(Key={"PK": pk, "SK": sk}, ConsistentRead=True)
+        return _plain(found["Item"]) if "Item" in found else None
+
+    def query(self, pk: str, *, sk_prefix: str = "") -> Iterator[Item]:
+        """Yield the items of one partition whose sort key starts with `sk_prefix`, in order."""
+        condition: ConditionBase = Key("PK").eq(pk)
+        if sk_prefix:
+            condition &= Key("SK").begins_with(sk_prefix)
+        yield from self._pages(KeyConditionExpression=condition, ConsistentRead=True)
+
+    def query_index(
+        self, index: str, *, partition: tuple[str, str], newest_first: bool = True
+    ) -> Iterator[Item]:
+        """Yield the items of one partition, an attribute and its value, of a global index."""
+        attribute, value = partition
+        yield from self._pages(
+            IndexName=index,
+            KeyConditionExpression=Key(attribute).eq(value),
+            ScanIndexForward=not newest_first,
+        )
+
+    def _pages(self, **query: Any) -> Iterator[Item]:
+        while True:
+            with translated(f"query the table {self._name}"):
+                page = self._table.query(**query)
+            yield from map(_plain, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _condition(expected: Mapping[str, str | None]) -> ConditionBase | None:
+    condition: ConditionBase | None = None
+    for name, value in expected.items():
+        term = Attr(name).not_exists() if value is None else Attr(name).eq(value)
+        condition = term if condition is None else condition & term
+    return condition
+
+
+def _stored(item: Item) -> Item:
+    """Turn floats into Decimal, which is what the DynamoDB resource takes."""
+    stored: Item = json.loads(json.dumps(item, allow_nan=False), parse_float=Decimal)
+    return stored
+
+
+def _plain(value: Any) -> Any:
+    """Turn Decimal back into int or float, at any depth."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value

@@ -1,0 +1,41 @@
+"""Records what a deployment came to, and moves active-version when it was promoted."""
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from visionml.aws.endpoint import find
+from visionml.aws.parameters import Parameters
+from visionml.aws.session import Aws
+from visionml.aws.table import Table
+from visionml.contracts.deployment import DeploymentReport
+from visionml.contracts.environment import DeploymentRecorderEnvironment
+from visionml.handlers.observability import Event, logger, metrics, tracer
+from visionml.promotion.record import record
+from visionml.registry.lineage import Lineage
+from visionml.registry.versions import Versions
+
+environment = DeploymentRecorderEnvironment.read()
+aws = Aws()
+versions = Versions(Parameters(aws.parameters), environment.resource_prefix)
+lineage = Lineage(Table(aws.dynamodb, environment.lineage_table))
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: Event, _context: LambdaContext) -> Event:
+    """Judge the deployment of a ``DeploymentReport`` and answer a ``DeploymentOutcome``."""
+    report = DeploymentReport.model_validate(event)
+    logger.append_keys(
+        deployment_id=report.request.deployment_id, model_version=report.request.model_version
+    )
+    outcome = record(
+        report,
+        endpoint=find(aws.sagemaker, environment.endpoint_name),
+        versions=versions,
+        lineage=lineage,
+    )
+    name = "".join(word.capitalize() for word in outcome.outcome.split("_"))
+    metrics.add_metric(name=f"Deployments{name}", unit=MetricUnit.Count, value=1)
+    logger.info("deployment recorded", extra={"outcome": outcome.outcome})
+    return outcome.model_dump(mode="json")

@@ -1,0 +1,1 @@
+"""Puts a registered version into production, and proves what came of it."""

@@ -1,0 +1,1 @@
+"""From report and artefact to a model package, a version and its lineage."""

@@ -1,0 +1,187 @@
+"""Which dataset and run made a model, where it was deployed: a graph in one table."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from visionml.aws.table import Item
+from visionml.contracts import lineage
+from visionml.contracts.dataset import DatasetRecord
+from visionml.contracts.lineage import NODE_SK, STATUS_INDEX, Edge, Node
+from visionml.errors import Conflict, NotFound
+from visionml.registry.ports import Items
+
+_ATTEMPTS = 5
+
+
+class LineageGraph(BaseModel):
+    """What was found around one node."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: str
+    nodes: tuple[Node, ...]
+    """The start first, then by distance."""
+    edges: tuple[Edge, ...]
+
+    def node(self, node_id: str) -> Node | None:
+        """Return a node of the graph."""
+        return next((node for node in self.nodes if node.id == node_id), None)
+
+    def of_kind(self, kind: lineage.Kind) -> list[Node]:
+        """Return the nodes of one kind, such as ``RUN``."""
+        return [node for node in self.nodes if node.id.startswith(f"{kind}#")]
+
+
+class Lineage:
+    """The lineage table as a graph of nodes and edges."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+
+    def create(self, node: Node) -> None:
+        """Write a node that must not exist yet.
+
+        Raises
+        ------
+        Conflict
+            It exists.
+        """
+        self._items.put(_item(node), expected={"PK": None})
+
+    def ensure(self, node: Node) -> None:
+        """Write a node unless it exists; an existing one stays as it is."""
+        try:
+            self.create(node)
+        except Conflict:
+            return
+
+    def find(self, node_id: str) -> Node | None:
+        """Return a node, or None."""
+        item = self._items.get(node_id, NODE_SK)
+        return None if item is None else _node(item)
+
+    def get(self, node_id: str) -> Node:
+        """Return a node.
+
+        Raises
+        ------
+        NotFound
+            Nothing is recorded under that id.
+        """
+        node = self.find(node_id)
+        if node is None:
+            raise NotFound(
+                f"Nothing is recorded about {node_id}.",
+                hint="Check the id and the environment.",
+            )
+        return node
+
+    def update(self, node_id: str, *, status: str, facts: dict[str, JsonValue]) -> Node:
+        """Give a node a new status and add facts to those it has; it is made when missing.
+
+        Safe when several writers update one node: each reads again when another came first.
+        """
+        for _ in range(_ATTEMPTS):
+            stored = self._items.get(node_id, NODE_SK)
+            known = _node(stored).facts if stored else {}
+            node = Node(
+                id=node_id, status=status, timestamp=datetime.now(UTC), facts={**known, **facts}
+            )
+            expected = {"timestamp": stored["timestamp"]} if stored else {"PK": None}
+            try:
+                self._items.put(_item(node), expected=expected)
+            except Conflict:
+                continue
+            return node
+        raise Conflict(
+            f"{node_id} is being changed by others all the time.", hint="Try again in a moment."
+        )
+
+    def link(self, edge: Edge) -> None:
+        """Write an edge, in both directions; the same edge again changes nothing."""
+        facts = {"source": edge.source, "relation": edge.relation, "target": edge.target}
+        self._items.put_together(
+            [
+                {"PK": edge.source, "SK": f"OUT#{edge.relation}#{edge.target}", **facts},
+                {"PK": edge.target, "SK": f"IN#{edge.relation}#{edge.source}", **facts},
+            ]
+        )
+
+    def edges(self, node_id: str) -> list[Edge]:
+        """Return the edges from and to a node."""
+        return [
+            Edge.model_validate({name: item[name] for name in Edge.model_fields})
+            for direction in ("IN#", "OUT#")
+            for item in self._items.query(node_id, sk_prefix=direction)
+        ]
+
+    def trace(self, node_id: str, *, depth: int = 4) -> LineageGraph:
+        """Walk from a node along its edges in both directions, at most `depth` edges far.
+
+        Raises
+        ------
+        NotFound
+            Nothing is recorded about the node.
+        """
+        nodes = {node_id: self.get(node_id)}
+        edges: dict[Edge, None] = {}
+        frontier = [node_id]
+        for _ in range(depth):
+            found = [edge for here in frontier for edge in self.edges(here)]
+            edges.update(dict.fromkeys(found))
+            frontier = []
+            for neighbour in (end for edge in found for end in (edge.source, edge.target)):
+                node = None if neighbour in nodes else self.find(neighbour)
+                if node is not None:
+                    nodes[neighbour] = node
+                    frontier.append(neighbour)
+        return LineageGraph(start=node_id, nodes=tuple(nodes.values()), edges=tuple(edges))
+
+    def with_status(self, status: str, *, limit: int = 100) -> Iterator[Node]:
+        """Yield the nodes of one status, the newest first."""
+        found = self._items.query_index(STATUS_INDEX, partition=("status", status))
+        yield from map(_node, islice(found, limit))
+
+
+def record_dataset(graph: Lineage, record: DatasetRecord) -> None:
+    """Write a dataset version's node; the same version again changes nothing."""
+    counts: dict[str, Any] = {split: sum(c.values()) for split, c in record.counts.items()}
+    graph.ensure(
+        Node(
+            id=lineage.dataset_node(record.dataset, record.version),
+            status="imported",
+            timestamp=record.created,
+            facts={
+                "dataset": record.dataset,
+                "version": record.version,
+                "source": record.source,
+                "images": record.images,
+                "refused": record.refused,
+                "seed": record.seed,
+                **counts,
+            },
+        )
+    )
+
+
+def _item(node: Node) -> Item:
+    return {
+        "PK": node.id,
+        "SK": NODE_SK,
+        "status": node.status,
+        "timestamp": node.timestamp.astimezone(UTC).isoformat(timespec="microseconds"),
+        "facts": node.facts,
+    }
+
+
+def _node(item: Item) -> Node:
+    return Node(
+        id=item["PK"],
+        status=item["status"],
+        timestamp=item["timestamp"],
+        facts=item.get("facts", {}),
+    )

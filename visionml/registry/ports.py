@@ -1,0 +1,65 @@
+"""What the registry needs from the outside; ``visionml.aws`` has the adapters."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from visionml.aws.packages import Package, PackageSpec
+from visionml.aws.parameters import Parameter
+from visionml.aws.table import Item
+
+
+class Items(Protocol):
+    """A table with the keys ``PK`` and ``SK``: ``visionml.aws.table.Table``."""
+
+    def put(self, item: Item, *, expected: Mapping[str, str | None] | None = None) -> None:
+        """Write an item; raise Conflict when the stored one is not as expected."""
+
+    def put_together(self, items: Sequence[Item]) -> None:
+        """Write all items or none."""
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """Return one item as last written, or None."""
+
+    def query(self, pk: str, *, sk_prefix: str = "") -> Iterator[Item]:
+        """Yield the items of one partition, in the order of their sort keys."""
+
+    def query_index(
+        self, index: str, *, partition: tuple[str, str], newest_first: bool = True
+    ) -> Iterator[Item]:
+        """Yield the items of one partition of a global index."""
+
+
+class ParameterStore(Protocol):
+    """Named texts with a history: ``visionml.aws.parameters.Parameters``."""
+
+    def get(self, name: str) -> str:
+        """Return a value; raise NotFound when there is none."""
+
+    def put(self, name: str, value: str, *, new: bool = False) -> int:
+        """Set a value and return its version; with `new`, raise Conflict when it exists."""
+
+    def history(self, name: str) -> list[Parameter]:
+        """Return the values that a parameter had, the oldest first."""
+
+    def under(self, path: str) -> Iterator[Parameter]:
+        """Yield every parameter below a path."""
+
+
+class PackageGroup(Protocol):
+    """Model packages: ``visionml.aws.packages.Packages``."""
+
+    def create(self, group: str, spec: PackageSpec) -> str:
+        """Add a package to a group and return its ARN; the same token is the same package."""
+
+    def describe(self, arn: str) -> Package:
+        """Return one package; raise NotFound when there is none."""
+
+
+class ObjectStore(Protocol):
+    """Objects by ``s3://`` URI: ``visionml.aws.s3.Objects``."""
+
+    def read_json(self, address: str) -> Any:
+        """Return an object's JSON value; raise NotFound when there is none."""
+
+    def exists(self, address: str) -> bool:
+        """Say whether an object exists."""
