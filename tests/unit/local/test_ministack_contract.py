@@ -1,0 +1,192 @@
+"""Everything of MiniStack's that `visionml.local.ministack` uses is where it was in 1.5.33."""
+
+import importlib
+import importlib.metadata
+import inspect
+
+import pytest
+
+from visionml.local import ministack
+
+_FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
+    "app": {
+        "call_service_handler_sync": [
+            "handler",
+            "method",
+            "path",
+            "headers",
+            "body",
+            "query_params",
+            "timeout",
+        ],
+        "app": ["scope", "receive", "send"],
+    },
+    "core.iam_actions": {
+        "identity_denial_message": ["action", "principal_arn", "resource", "explicit_deny"],
+        "extract_iam_action": ["service", "method", "path", "headers", "body", "query_params"],
+        "extract_resource_arn": [
+            "service",
+            "method",
+            "path",
+            "headers",
+            "body",
+            "query_params",
+            "region",
+            "account_id",
+        ],
+    },
+    "core.iam_evaluator": {
+        "enforce": [
+            "access_key_id",
+            "iam_action",
+            "service",
+            "region",
+            "resource_arn",
+            "service_context",
+        ],
+        "request_caller_arn": ["headers", "query_params"],
+    },
+    "core.responses": {
+        "get_account_id": [],
+        "get_region": [],
+        "request_scope": ["account_id", "region"],
+    },
+    "core.router": {"extract_access_key_id": ["headers", "query_params"]},
+    "services.sts": {
+        "register_session": ["access_key", "session"],
+        "_role_id": ["role_arn"],
+    },
+    "services.iam": {
+        "_gen_session_access_key": [],
+        "_gen_secret": [],
+        "_gen_session_token": [],
+        "_gen_id": None,
+        "_now": [],
+    },
+    "services.stepfunctions": {
+        "_run_execution": ["exec_arn"],
+        "_invoke_resource": ["resource", "input_data"],
+        "_invoke_with_callback": ["resource", "input_data", "token", "state_def"],
+    },
+    "services.cloudformation.provisioners": {
+        "_physical_name": ["stack_name", "logical_id", "lowercase", "max_len", "seeded"],
+    },
+    "services.eventbridge": {"_put_events": ["data", "allow_aws_source"]},
+    "services.cloudwatch": {"_put_metric_data": ["params", "cbor_data", "is_cbor", "is_json"]},
+    "services.cloudwatch_logs": {
+        "_append_log_events": ["stream", "events"],
+        "_create_log_group": ["data"],
+        "_create_log_stream": ["data"],
+        "_put_log_events": ["data"],
+    },
+    "services.ecr": {"_find_image": ["repo_name", "image_id"]},
+    "services.lambda_svc": {"reset": []},
+}
+
+_REGISTRIES: dict[str, list[str]] = {
+    "app": ["SERVICE_HANDLERS", "SERVICE_REGISTRY", "_loaded_modules"],
+    "services.stepfunctions": [
+        "_SERVICE_DISPATCH",
+        "_AWS_SDK_SERVICE_MAP",
+        "_AWS_SDK_ERROR_PREFIX",
+    ],
+    "services.cloudformation.provisioners": [
+        "_RESOURCE_HANDLERS",
+        "_REPLACING_PROPERTIES",
+        "_STACK_TAG_PROPERTY",
+    ],
+}
+
+
+def _attribute(module: str, name: str) -> object:
+    return getattr(importlib.import_module(f"ministack.{module}"), name)
+
+
+def test_the_pinned_release_is_installed() -> None:
+    assert importlib.metadata.version("ministack") == "1.5.33"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "parameters"),
+    [(m, n, p) for m, functions in _FUNCTIONS.items() for n, p in functions.items()],
+)
+def test_a_function_has_the_parameters_that_we_pass(
+    module: str, name: str, parameters: list[str] | None
+) -> None:
+    function = _attribute(module, name)
+    assert callable(function)
+    if parameters is not None:
+        original = inspect.unwrap(function)
+        assert list(inspect.signature(original).parameters) == parameters
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(m, n) for m, names in _REGISTRIES.items() for n in names]
+)
+def test_a_registry_is_a_dictionary(module: str, name: str) -> None:
+    assert isinstance(_attribute(module, name), dict)
+
+
+def test_the_stores_that_we_read_and_write_exist() -> None:
+    assert hasattr(_attribute("services.iam", "_users"), "__setitem__")
+    assert hasattr(_attribute("services.iam", "_access_keys"), "__setitem__")
+    assert hasattr(_attribute("services.iam", "_roles"), "get")
+    assert hasattr(_attribute("services.sts", "_sessions"), "__contains__")
+    assert hasattr(_attribute("services.cloudwatch_logs", "_log_groups"), "__contains__")
+    assert hasattr(_attribute("services.stepfunctions", "_executions"), "get")
+    assert hasattr(_attribute("services.stepfunctions", "_state_machines"), "get")
+
+
+def test_the_event_loop_and_the_enforcement_switch_exist() -> None:
+    assert _attribute("app", "_MAIN_LOOP") is None
+    assert isinstance(_attribute("app", "AUTH"), bool)
+
+
+def test_authentication_failures_and_denials_are_told_apart() -> None:
+    auth_error = _attribute("core.iam_evaluator", "AuthError")
+    result = _attribute("core.iam_evaluator", "EvalResult")
+    assert isinstance(auth_error, type)
+    assert isinstance(result, type)
+    assert auth_error("code", "message").message == "message"
+    assert result("Deny").principal_arn == ""
+
+
+def test_a_step_functions_error_carries_error_and_cause() -> None:
+    error = ministack.execution_error("SageMaker.Boom", "it went")
+    assert (error.error, error.cause) == ("SageMaker.Boom", "it went")  # type: ignore[attr-defined]
+
+
+def test_stacks_ask_our_function_which_types_block() -> None:
+    ministack.register_resource_type(
+        "Test::Contract::Blocking",
+        create=lambda logical_id, _properties, _stack: ministack.Provisioned(logical_id, {}),
+        update=lambda physical_id, _old, _new, _stack: ministack.Provisioned(physical_id, {}),
+        delete=lambda _physical_id, _properties: None,
+        blocking=True,
+    )
+    assert list(inspect.signature(ministack._own_runs_on_worker_thread).parameters) == [
+        "resource_type"
+    ]
+    runs = _attribute("services.cloudformation.stacks", "_runs_on_worker_thread")
+    assert callable(runs)
+    assert runs("Test::Contract::Blocking") is True
+    assert runs("AWS::S3::Bucket") is False
+    assert runs("AWS::CloudFormation::CustomResource") is True
+
+
+def test_generated_names_keep_to_the_length_asked_for() -> None:
+    name = ministack.physical_name("a" * 80, "Endpoint", max_length=63)
+    assert len(name) == 63
+
+
+def test_a_service_is_dispatched_by_its_signing_scope() -> None:
+    detect = _attribute("core.router", "detect_service")
+    assert callable(detect)
+    headers = {
+        "host": "localhost:4566",
+        "authorization": "AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/sagemaker/aws4_request",
+    }
+    assert detect("POST", "/endpoints/x/invocations", headers, {}) == "sagemaker"
+    assert detect("POST", "/", headers | {"x-amz-target": "SageMaker.ListModels"}, {}) == (
+        "sagemaker"
+    )

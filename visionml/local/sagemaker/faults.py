@@ -1,0 +1,51 @@
+"""What SageMaker answers when it refuses, with the codes and sentences of the service itself."""
+
+from typing import Any
+
+
+class Fault(Exception):
+    """An answer that is an error: code, message, HTTP status and further members of the body."""
+
+    def __init__(
+        self, code: str, message: str, *, status: int = 400, members: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.members = members or {}
+
+
+def invalid(message: str) -> Fault:
+    """Return what most of SageMaker's refusals are: a ``ValidationException``."""
+    return Fault("ValidationException", message)
+
+
+def constraints(problems: list[str]) -> Fault:
+    """Return the refusal of a request that breaks its shape; one sentence per broken constraint."""
+    noun = "error" if len(problems) == 1 else "errors"
+    return invalid(f"{len(problems)} validation {noun} detected: {'; '.join(problems)}")
+
+
+def in_use(message: str) -> Fault:
+    """Return the refusal of a job whose name is taken."""
+    return Fault("ResourceInUse", message)
+
+
+def not_found(message: str = "Requested resource not found.") -> Fault:
+    """Return the refusal of jobs and tags for something unknown."""
+    return Fault("ResourceNotFound", message)
+
+
+def unknown_operation(name: str) -> Fault:
+    """Return the refusal of an operation that SageMaker's model does not have."""
+    return Fault("UnknownOperationException", f"{name} is not an operation of SageMaker.")
+
+
+def not_offered(what: str) -> Fault:
+    """Return the refusal of what AWS has and the embedded SageMaker does not; it never pretends."""
+    return Fault(
+        "NotImplementedException",
+        f"The embedded SageMaker does not offer {what}. It exists on AWS only.",
+        status=501,
+    )
