@@ -12,6 +12,9 @@ from visionml.contracts.evaluation import Verdict
 BELOW_GATE = "ModelBelowGate"
 """The error with which the training machine ends when the model did not pass."""
 
+START_STEP = "RecordStarted"
+"""The training machine's first step, which refuses a run id that exists."""
+
 RunId = Annotated[str, Field(pattern=r"^run-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}$")]
 
 

@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from visionml.aws.executions import readable
 from visionml.contracts.lineage import Edge, Node, dataset_node, run_node
-from visionml.contracts.training import RunEvent, TrainingRequest
+from visionml.contracts.training import START_STEP, RunEvent, TrainingRequest
 from visionml.errors import Conflict
 from visionml.registry.lineage import Lineage
 
@@ -32,8 +32,7 @@ def record(graph: Lineage, event: RunEvent) -> str:
     if event.verdict is not None:
         facts["reason"] = event.verdict.reason
         facts["gates"] = [gate.model_dump() for gate in event.verdict.gates]
-    # A request refused at its start ends here too: the run that holds the id keeps its record.
-    if event.action == "failed" and _belongs_to_another(graph, event):
+    if _refused_at_start(event) or _belongs_to_another(graph, event):
         return graph.get(run_node(event.request.run_id)).status
     graph.update(run_node(event.request.run_id), status=event.action, facts=facts)
     return event.action
@@ -66,6 +65,11 @@ def _start(graph: Lineage, event: RunEvent) -> None:
         )
     )
     graph.link(Edge(source=run, relation="trained_on", target=dataset))
+
+
+def _refused_at_start(event: RunEvent) -> bool:
+    """Whether the failure is that the id was taken: the run that has it keeps its record."""
+    return (event.action, event.step, event.error) == ("failed", START_STEP, Conflict.__name__)
 
 
 def _belongs_to_another(graph: Lineage, event: RunEvent) -> bool:

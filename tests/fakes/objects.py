@@ -1,0 +1,24 @@
+"""Objects in memory."""
+
+import json
+from typing import Any
+
+from visionml.errors import InvalidInput, NotFound
+
+
+class MemoryObjects:
+    """Stands for ``visionml.aws.s3.Objects``."""
+
+    def __init__(self, objects: dict[str, bytes] | None = None) -> None:
+        self.objects = dict(objects or {})
+
+    def read_json(self, address: str) -> Any:
+        if address not in self.objects:
+            raise NotFound(f"There is no {address}.")
+        try:
+            return json.loads(self.objects[address])
+        except ValueError as error:
+            raise InvalidInput(f"{address} does not hold JSON.") from error
+
+    def exists(self, address: str) -> bool:
+        return address in self.objects

@@ -1,0 +1,115 @@
+"""A model is registered once, completely, and only when it earned it."""
+
+import json
+
+import pytest
+
+from tests.fakes import events
+from tests.fakes.objects import MemoryObjects
+from tests.fakes.packages import MemoryPackages
+from tests.fakes.parameters import MemoryParameters
+from tests.fakes.table import MemoryTable
+from visionml.contracts.lineage import model_node
+from visionml.contracts.training import RegistrationRequest
+from visionml.errors import GateFailed, InvalidInput, NotFound
+from visionml.registry.lineage import Lineage
+from visionml.registry.register import Registry
+from visionml.registry.versions import Versions
+
+WANTED = RegistrationRequest.model_validate(events.load("model_registrar"))
+RUN = WANTED.request.run_id
+REJECTED = events.load("run_recorder.rejected")["verdict"]
+
+
+class Platform:
+    """A registry with everything that stands around it, in memory."""
+
+    def __init__(self) -> None:
+        report = json.dumps(events.load("evaluation_report")).encode()
+        self.objects = MemoryObjects(
+            {WANTED.artefact_s3_uri: b"model", WANTED.evaluation_s3_uri: report}
+        )
+        self.packages = MemoryPackages()
+        self.versions = Versions(MemoryParameters(), "ml-pipeline")
+        self.lineage = Lineage(MemoryTable())
+        self.registry = Registry(
+            group="ml-pipeline-models",
+            packages=self.packages,
+            versions=self.versions,
+            lineage=self.lineage,
+            objects=self.objects,
+        )
+
+
+@pytest.fixture
+def platform() -> Platform:
+    return Platform()
+
+
+def test_a_model_gets_a_package_a_version_and_lineage(platform: Platform) -> None:
+    model = platform.registry.register(WANTED, image="image:1")
+    package = platform.packages.describe(model.model_package_arn)
+    version = platform.versions.read(RUN)
+    graph = platform.lineage.trace(model_node(RUN))
+    assert model.model_version == RUN
+    assert (package.approval, package.image) == ("Approved", "image:1")
+    assert package.properties["dataset_version"] == WANTED.request.dataset_version
+    assert version.model_package_arn == model.model_package_arn
+    assert version.metrics["accuracy"] == 0.9833
+    assert [(edge.source, edge.relation) for edge in graph.edges] == [(f"RUN#{RUN}", "produced")]
+    assert graph.nodes[0].status == "registered"
+
+
+def test_registering_twice_answers_the_same_package(platform: Platform) -> None:
+    first = platform.registry.register(WANTED, image="image:1")
+    platform.lineage.update(model_node(RUN), status="serving", facts={})
+    assert platform.registry.register(WANTED, image="image:2") == first
+    assert len(platform.packages.packages) == 1
+    assert platform.lineage.get(model_node(RUN)).status == "serving"
+
+
+def test_a_registration_cut_short_is_completed_by_the_next_one(platform: Platform) -> None:
+    first = platform.registry.register(WANTED, image="image:1")
+    again = Platform()
+    again.packages = platform.packages
+    again.registry = Registry(
+        group="ml-pipeline-models",
+        packages=platform.packages,
+        versions=again.versions,
+        lineage=again.lineage,
+        objects=again.objects,
+    )
+    assert again.registry.register(WANTED, image="image:1") == first
+    assert again.versions.read(RUN).model_package_arn == first.model_package_arn
+
+
+def test_a_model_below_its_gate_is_not_registered(platform: Platform) -> None:
+    below = WANTED.model_copy(update={"verdict": WANTED.verdict.model_validate(REJECTED)})
+    with pytest.raises(GateFailed, match=r"accuracy 0\.4111 is below 0\.95"):
+        platform.registry.register(below, image="image:1")
+    assert platform.packages.packages == {}
+
+
+def test_an_artefact_that_is_gone_is_not_registered(platform: Platform) -> None:
+    del platform.objects.objects[WANTED.artefact_s3_uri]
+    with pytest.raises(NotFound, match=r"model\.tar\.gz"):
+        platform.registry.register(WANTED, image="image:1")
+    assert platform.versions.find(RUN) is None
+
+
+@pytest.mark.parametrize(
+    ("report", "complaint"),
+    [
+        ({"model_version": "run-20260101-000000-0000"}, "is about run-20260101-000000-0000"),
+        ({"dataset_version": "other"}, "digits@other"),
+        ({"accuracy": "high"}, "not an evaluation report"),
+    ],
+)
+def test_a_report_that_is_not_about_this_model_is_refused(
+    platform: Platform, report: dict[str, str], complaint: str
+) -> None:
+    changed = {**events.load("evaluation_report"), **report}
+    platform.objects.objects[WANTED.evaluation_s3_uri] = json.dumps(changed).encode()
+    with pytest.raises(InvalidInput, match=complaint):
+        platform.registry.register(WANTED, image="image:1")
+    assert platform.packages.packages == {}
