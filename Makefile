@@ -1,0 +1,87 @@
+# `make help` lists what there is. Python 3.11 to 3.13 and make are all a machine needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+AWS_CLI := .venv-aws/.installed
+PIP := -m pip --disable-pip-version-check --no-input
+
+# The first suitable interpreter, or nothing. PYTHON=/path/to/python overrules it.
+define find_python
+for candidate in $(PYTHON) python3.12 python3.11 python3.13 python3; do \
+	if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		>/dev/null 2>&1; then python="$$candidate"; break; fi; \
+done; \
+if [ -z "$${python:-}" ]; then \
+	echo "visionml needs Python 3.11, 3.12 or 3.13 with its venv module: install one (on Debian and" \
+	     "Ubuntu also python3-venv), or name it with: make PYTHON=/path/to/python3.12" >&2; exit 1; \
+fi
+endef
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+.PHONY: demo
+demo: $(INSTALLED) ## Run every notebook against an embedded AWS; leaves runs/latest/index.html
+	@$(BIN)/visionml demo
+
+.PHONY: test
+test: $(INSTALLED) $(AWS_CLI) ## Run the test suite
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+.PHONY: check
+check: $(INSTALLED) ## Lint, formatting, types, import contracts, notebooks
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m visionml.runs.check notebooks
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure; leaves runs/bench/latest.json
+	@$(BIN)/python -m benchmarks
+
+.PHONY: install
+install: $(INSTALLED) ## Create .venv and install what requirements.lock pins
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(find_python); \
+	if ! $(BIN)/python -c 'import pip' >/dev/null 2>&1; then \
+		echo "Creating $(VENV) with $$("$$python" --version)."; "$$python" -m venv --clear $(VENV); \
+	fi
+	@echo "Installing what requirements.lock pins; the first time takes some minutes."
+	@$(BIN)/python $(PIP) install $(if $(CI),--quiet,--progress-bar on) --requirement requirements.lock
+	@$(BIN)/python $(PIP) install --quiet --no-deps --editable .
+	@touch $@
+
+# The AWS CLI pins another botocore than the embedded AWS does, so it lives on its own.
+.PHONY: aws-cli
+aws-cli: $(AWS_CLI) ## Install a stock AWS CLI into .venv-aws
+
+$(AWS_CLI): Makefile
+	@$(find_python); \
+	if ! .venv-aws/bin/python -c 'import pip' >/dev/null 2>&1; then "$$python" -m venv --clear .venv-aws; fi
+	@.venv-aws/bin/python $(PIP) install --quiet awscli==1.45.64
+	@touch $@
+
+.PHONY: lock
+lock: ## Resolve the dependencies anew into requirements.lock
+	@$(find_python); "$$python" -m venv --clear build/lock
+	@build/lock/bin/python $(PIP) install --quiet --editable '.[all]'
+	@{ echo "# Made by \`make lock\`; what \`pip install -e '.[all]'\` resolves to."; \
+	   build/lock/bin/python $(PIP) freeze --exclude-editable | sed -E 's/\+[a-z0-9.]+$$//'; } > build/requirements.lock
+	@! grep -nE '@|://|^/' build/requirements.lock || { echo "A dependency is no plain release." >&2; exit 1; }
+	@mv build/requirements.lock requirements.lock; rm -rf build/lock
+
+.PHONY: clean
+clean: ## Stop the embedded AWS and remove what the commands above left, but not .venv
+	@if [ -x $(BIN)/visionml ]; then $(BIN)/visionml local down; fi
+	@rm -rf .visionml build cdk.out infra/cdk.out runs .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis .benchmarks
+	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

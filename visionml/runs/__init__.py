@@ -1,0 +1,1 @@
+"""Runs the notebooks in order and leaves ``runs/<UTC>/``: notebooks, pages, figures, summary."""
