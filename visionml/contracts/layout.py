@@ -33,7 +33,7 @@ def manifest_folder(dataset: str, version: str) -> str:
     return f"manifests/{dataset}/{version}/"
 
 
-def prepared_folder(dataset: str, version: str, image_size: int) -> str:
+def prepared_folder(dataset: str, version: str, image_size: int | str) -> str:
     """Return the prefix of a version's model-ready shards, above the folder of each split."""
     return f"prepared/{dataset}/{version}/{image_size}/"
 

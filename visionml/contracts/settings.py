@@ -14,6 +14,7 @@ _FOLDER = Path(__file__).parents[2] / "infra" / "environments"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
 class _Record(BaseModel):
@@ -24,7 +25,7 @@ class TrainingSettings(_Record):
     """How models are trained and what they must reach to be registered."""
 
     schedule_hours: Positive = 24
-    instance_type: str = "ml.m5.xlarge"
+    instance_type: InstanceType = "ml.m5.xlarge"
     instance_count: Positive = 1
     volume_gb: Positive = 30
     max_runtime_seconds: Positive = 3600
@@ -35,7 +36,7 @@ class TrainingSettings(_Record):
 class ServingSettings(_Record):
     """The endpoint, its API and their limits."""
 
-    instance_type: str = "ml.m5.large"
+    instance_type: InstanceType = "ml.m5.large"
     initial_instances: Positive = 1
     minimum_instances: Positive = 1
     maximum_instances: Positive = 10
@@ -49,6 +50,11 @@ class ServingSettings(_Record):
     burst: Positive = 2000
     quota_per_month: Positive = 1_000_000
     reserved_concurrency: Positive | None = None
+    allowed_origins: tuple[str, ...] = ()
+    """Web origins that may call the API from a browser; none unless named."""
+    poll_seconds: Positive = 15
+    """How often the deployment machine looks at an endpoint that is being updated."""
+    update_timeout_seconds: Positive = 3600
 
 
 class AlarmSettings(_Record):
@@ -115,6 +121,8 @@ class Settings(_Record):
             raise ValueError("serving.initial_instances lies outside minimum and maximum_instances")
         if self.environment == "prod" and not self.retain_data:
             raise ValueError("retain_data must be true in prod")
+        if self.environment == "prod" and "*" in serving.allowed_origins:
+            raise ValueError("serving.allowed_origins may not hold '*' in prod")
         return self
 
 
