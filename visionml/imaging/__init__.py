@@ -1,0 +1,1 @@
+"""Bytes become validated pixels: headers, inspection and model input. Pure: no AWS."""
