@@ -1,6 +1,5 @@
 """Checks that a version may be deployed, and says what to create for it."""
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from visionml.aws.endpoint import describe
@@ -10,12 +9,14 @@ from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.contracts.deployment import DeploymentRequest
 from visionml.contracts.environment import DeploymentPlannerEnvironment
-from visionml.handlers.observability import Event, logger, metrics, tracer
+from visionml.handlers.observability import Event, count, logger, observed
 from visionml.promotion.plan import Target, plan
 from visionml.registry.versions import Versions
 
 environment = DeploymentPlannerEnvironment.read()
 aws = Aws()
+packages = Packages(aws.sagemaker)
+objects = Objects(aws.s3)
 versions = Versions(Parameters(aws.parameters), environment.resource_prefix)
 target = Target(
     prefix=environment.resource_prefix,
@@ -25,9 +26,7 @@ target = Target(
 )
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler
-@metrics.log_metrics
+@observed
 def handler(event: Event, _context: LambdaContext) -> Event:
     """Turn a ``DeploymentRequest`` into a ``DeploymentPlan``, or refuse it with the reason."""
     request = DeploymentRequest.model_validate(event)
@@ -36,10 +35,10 @@ def handler(event: Event, _context: LambdaContext) -> Event:
         request,
         versions.read(request.model_version),
         endpoint=describe(aws.sagemaker, environment.endpoint_name),
-        packages=Packages(aws.sagemaker),
-        objects=Objects(aws.s3),
+        packages=packages,
+        objects=objects,
         target=target,
     )
-    metrics.add_metric(name="DeploymentsPlanned", unit=MetricUnit.Count, value=1)
+    count("DeploymentsPlanned")
     logger.info("deployment planned", extra={"instances": planned.instance_count})
     return planned.model_dump(mode="json")

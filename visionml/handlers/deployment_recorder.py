@@ -1,6 +1,5 @@
 """Records what a deployment came to, and moves active-version when it was promoted."""
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from visionml.aws.endpoint import find
@@ -9,7 +8,7 @@ from visionml.aws.session import Aws
 from visionml.aws.table import Table
 from visionml.contracts.deployment import DeploymentReport
 from visionml.contracts.environment import DeploymentRecorderEnvironment
-from visionml.handlers.observability import Event, logger, metrics, tracer
+from visionml.handlers.observability import Event, count, logger, observed
 from visionml.promotion.record import record
 from visionml.registry.lineage import Lineage
 from visionml.registry.versions import Versions
@@ -20,9 +19,7 @@ versions = Versions(Parameters(aws.parameters), environment.resource_prefix)
 lineage = Lineage(Table(aws.dynamodb, environment.lineage_table))
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler
-@metrics.log_metrics
+@observed
 def handler(event: Event, _context: LambdaContext) -> Event:
     """Judge the deployment of a ``DeploymentReport`` and answer a ``DeploymentOutcome``."""
     report = DeploymentReport.model_validate(event)
@@ -36,6 +33,6 @@ def handler(event: Event, _context: LambdaContext) -> Event:
         lineage=lineage,
     )
     name = "".join(word.capitalize() for word in outcome.outcome.split("_"))
-    metrics.add_metric(name=f"Deployments{name}", unit=MetricUnit.Count, value=1)
+    count(f"Deployments{name}")
     logger.info("deployment recorded", extra={"outcome": outcome.outcome})
     return outcome.model_dump(mode="json")

@@ -1,6 +1,5 @@
 """Registers a model that passed its gates: package, version record, lineage."""
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from visionml.aws.packages import Packages
@@ -10,7 +9,7 @@ from visionml.aws.session import Aws
 from visionml.aws.table import Table
 from visionml.contracts.environment import RegistrarEnvironment
 from visionml.contracts.training import RegistrationRequest
-from visionml.handlers.observability import Event, logger, metrics, tracer
+from visionml.handlers.observability import Event, count, logger, observed
 from visionml.registry.lineage import Lineage
 from visionml.registry.register import Registry
 from visionml.registry.versions import Versions
@@ -26,14 +25,12 @@ registry = Registry(
 )
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler
-@metrics.log_metrics
+@observed
 def handler(event: Event, _context: LambdaContext) -> Event:
     """Register what a ``RegistrationRequest`` names and answer a ``RegisteredModel``."""
     wanted = RegistrationRequest.model_validate(event)
     logger.append_keys(run_id=wanted.request.run_id)
     model = registry.register(wanted, image=environment.serving_image)
-    metrics.add_metric(name="ModelsRegistered", unit=MetricUnit.Count, value=1)
+    count("ModelsRegistered")
     logger.info("model registered", extra={"model_package_arn": model.model_package_arn})
     return model.model_dump(mode="json")

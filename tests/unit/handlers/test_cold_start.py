@@ -1,0 +1,80 @@
+"""A handler starts fast, imports nothing heavy, and names what its environment lacks."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+import visionml.handlers
+from tests.fakes.variables import VARIABLES
+from tests.unit.handlers.conftest import ColdStart
+from visionml.contracts import environment
+from visionml.contracts.environment import HandlerEnvironment
+
+HANDLERS = sorted(
+    path.stem
+    for path in Path(visionml.handlers.__path__[0]).glob("*.py")
+    if path.stem not in {"__init__", "observability"}
+)
+RECORDS = [
+    record
+    for record in vars(environment).values()
+    if isinstance(record, type) and issubclass(record, HandlerEnvironment)
+]
+FORBIDDEN = {
+    "torch",
+    "onnxruntime",
+    "pyvips",
+    "pandas",
+    "numpy",
+    "aws_cdk",
+    "ministack",
+    "visionml.local",
+    "visionml.cdk",
+}
+CPU_SECONDS = 1.0
+PROBE = """
+import json, sys, time
+start = time.process_time()
+import visionml.handlers.{handler}
+print(json.dumps({{"seconds": time.process_time() - start, "modules": sorted(sys.modules)}}))
+"""
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_cold_start_is_quick_and_light(handler: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE.format(handler=handler)],
+        env={**os.environ, **VARIABLES},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert FORBIDDEN.isdisjoint(seen["modules"])
+    assert seen["seconds"] < CPU_SECONDS
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_every_module_of_handlers_has_a_handler(handler: str, cold_start: ColdStart) -> None:
+    assert callable(cold_start(handler).handler)
+
+
+def test_a_missing_variable_fails_the_cold_start_by_name(
+    cold_start: ColdStart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LINEAGE_TABLE")
+    monkeypatch.delitem(sys.modules, "visionml.handlers.run_recorder", raising=False)
+    with pytest.raises(ValidationError, match="lineage_table"):
+        cold_start("run_recorder")
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
+def test_an_environment_record_survives_its_variables(record: type[HandlerEnvironment]) -> None:
+    read = record.read(VARIABLES)
+    assert record.read(read.variables()) == read
