@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal
+from urllib.parse import parse_qs
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
@@ -102,17 +103,36 @@ def register_service(
     )
 
 
+async def call_api(
+    name: str, method: str, path: str, *, body: bytes = b"", target: str = "", query: str = ""
+) -> Response:
+    """Call a service in this process, past IAM, on the event loop."""
+    status, answer, content = await app.SERVICE_HANDLERS[name](
+        method, path, _internal_headers(name, target), body, parse_qs(query, keep_blank_values=True)
+    )
+    return status, answer, content if isinstance(content, bytes) else str(content).encode()
+
+
 def call_service(
     name: str, method: str, path: str, *, body: bytes = b"", target: str = ""
 ) -> Response:
     """Call a service in this process, past IAM, from a thread that is not the event loop's."""
-    headers = {"host": f"{name}.{region()}.amazonaws.com"}
-    if target:
-        headers |= {"x-amz-target": target, "content-type": "application/x-amz-json-1.1"}
     status, answer, content = app.call_service_handler_sync(
-        app.SERVICE_HANDLERS[name], method, path, headers, body, {}
+        app.SERVICE_HANDLERS[name], method, path, _internal_headers(name, target), body, {}
     )
     return status, answer, content if isinstance(content, bytes) else str(content).encode()
+
+
+def _internal_headers(service: str, target: str) -> dict[str, str]:
+    headers = {"host": f"{service}.{region()}.amazonaws.com"}
+    if target:
+        headers |= {"x-amz-target": target, "content-type": "application/x-amz-json-1.1"}
+    return headers
+
+
+async def asgi(scope: Any, receive: Any, send: Any) -> None:
+    """Serve requests: MiniStack's ASGI application."""
+    await app.app(scope, receive, send)
 
 
 # --- who may do what -------------------------------------------------------------------------
@@ -478,6 +498,22 @@ def add_attributes(type_name: str, extra: Callable[[Properties], Mapping[str, An
         return physical_id, {**attributes, **extra(new)}
 
     handler |= {"create": with_extra, "update": updated}
+
+
+def rewrite_outputs(rewrite: Callable[[str], str]) -> None:
+    """Pass the value of every stack output through a function when a stack is deployed."""
+    resolve = stacks._resolve_stack_outputs
+
+    @functools.wraps(resolve)
+    def wrapped(*args: Any) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+        outputs, exports = resolve(*args)
+        for output in outputs:
+            output["OutputValue"] = rewrite(output["OutputValue"])
+        for export in exports.values():
+            export["Value"] = rewrite(export["Value"])
+        return outputs, exports
+
+    stacks._resolve_stack_outputs = wrapped
 
 
 def physical_name(

@@ -1,0 +1,87 @@
+"""``visionml local``: the embedded AWS on this computer."""
+
+import json
+import shlex
+import time
+from typing import Annotated
+
+import typer
+
+from visionml.local import control, state
+from visionml.local.state import Project, State
+
+local = typer.Typer(
+    name="local",
+    help="Start and stop the embedded AWS on this computer.",
+    no_args_is_help=True,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Listen here; else a free port.")]
+
+
+@local.command()
+def up(*, port: Port = None, as_json: AsJson = False) -> None:
+    """Start the embedded AWS in the background, unless it runs already."""
+    began = time.monotonic()
+    _started(control.up(Project.find(), port=port), time.monotonic() - began, as_json=as_json)
+
+
+@local.command()
+def down(*, as_json: AsJson = False) -> None:
+    """Stop the embedded AWS and every process it started."""
+    stopped = control.down(Project.find())
+    if as_json:
+        typer.echo(json.dumps({"running": False, "stopped": stopped}))
+    elif stopped:
+        typer.echo(f"Stopped the embedded AWS ({stopped} processes).")
+    else:
+        typer.echo("The embedded AWS was not running.")
+
+
+@local.command()
+def status(*, as_json: AsJson = False) -> None:
+    """Say whether the embedded AWS runs, and where; exit 3 when it does not."""
+    found = control.status(Project.find())
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        for name, value in found.items():
+            typer.echo(f"{name}: {value}")
+    if not found["running"]:
+        raise typer.Exit(3)
+
+
+@local.command()
+def env(*, as_json: AsJson = False) -> None:
+    """Print the exports after which any AWS client uses it: eval "$(visionml local env)"."""
+    variables = state.read(Project.find()).environment()
+    if as_json:
+        typer.echo(json.dumps(variables))
+        return
+    for name, value in variables.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@local.command()
+def reset(*, port: Port = None, as_json: AsJson = False) -> None:
+    """Forget everything in the embedded AWS and start it empty, with the same port and key."""
+    began = time.monotonic()
+    _started(control.reset(Project.find(), port=port), time.monotonic() - began, as_json=as_json)
+
+
+def _started(running: State, seconds: float, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "running": True,
+                    "endpoint_url": running.endpoint_url,
+                    "pid": running.pid,
+                    "seconds": round(seconds, 2),
+                }
+            )
+        )
+        return
+    typer.echo(f"The embedded AWS answers on {running.endpoint_url} (after {seconds:.1f} s).")
+    typer.echo('Use it from this shell: eval "$(visionml local env)"')

@@ -1,0 +1,19 @@
+"""Everything that is added to MiniStack, installed in one place."""
+
+import importlib.util
+import re
+
+from visionml.local import ministack
+from visionml.local.state import Project, State
+
+_API_HOST = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
+
+
+def install(project: Project, state: State) -> None:
+    """Add to MiniStack what it lacks, before the first request."""
+    ministack.rewrite_outputs(
+        lambda value: _API_HOST.sub(rf"{state.endpoint_url}/_aws/execute-api/\1", value)
+    )
+    if importlib.util.find_spec("visionml.local.sagemaker.install"):
+        module = importlib.import_module("visionml.local.sagemaker.install")
+        module.install(project)
