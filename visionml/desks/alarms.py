@@ -1,0 +1,35 @@
+"""The alarms that watch the platform."""
+
+import pandas as pd
+
+from visionml.aws.errors import translated
+from visionml.desks.platform import Platform
+
+
+class Alarms:
+    """The CloudWatch alarms of an environment."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def states(self) -> pd.DataFrame:
+        """Return every alarm's state and what it watches."""
+        platform = self._platform
+        ending = f"-{platform.names.environment}-{platform.names.region}"
+        pages = platform.aws.cloudwatch.get_paginator("describe_alarms").paginate(
+            AlarmNamePrefix=f"{platform.names.prefix}-"
+        )
+        with translated("read the alarms"):
+            found = [alarm for page in pages for alarm in page["MetricAlarms"]]
+        rows = [
+            {
+                "alarm": alarm["AlarmName"].removesuffix(ending),
+                "state": alarm["StateValue"],
+                "watches": alarm.get("AlarmDescription") or alarm.get("MetricName", ""),
+                "threshold": alarm.get("Threshold"),
+            }
+            for alarm in found
+            if alarm["AlarmName"].endswith(ending)
+        ]
+        columns = ["alarm", "state", "watches", "threshold"]
+        return pd.DataFrame(rows, columns=pd.Index(columns)).set_index("alarm")

@@ -1,0 +1,156 @@
+"""Datasets: import a folder, look at versions and images."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from visionml.contracts.dataset import SPLITS, DatasetRecord, ManifestEntry, Split
+from visionml.dataset.catalog import Catalog
+from visionml.dataset.importer import import_folder
+from visionml.dataset.samples import write_digits
+from visionml.dataset.scan import Progress
+from visionml.desks.platform import Platform
+from visionml.imaging.inspect import Limits
+from visionml.registry.lineage import record_dataset
+
+
+class Sample(NamedTuple):
+    """One image of a dataset, as it was imported."""
+
+    entry: ManifestEntry
+    content: bytes
+
+
+class Dataset:
+    """One version of a dataset."""
+
+    def __init__(self, platform: Platform, record: DatasetRecord) -> None:
+        self._catalog = _catalog(platform)
+        self.record = record
+
+    def __repr__(self) -> str:
+        record = self.record
+        return f"<Dataset {record.dataset}@{record.version}: {record.images} images>"
+
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+        return self.record.dataset
+
+    @property
+    def version(self) -> str:
+        """The version: the hash of the manifest."""
+        return self.record.version
+
+    def counts(self) -> pd.DataFrame:
+        """Return the images by class (rows) and split (columns), with their sums."""
+        frame = pd.DataFrame(self.record.counts, columns=pd.Index(SPLITS)).fillna(0).astype(int)
+        frame.index.name = "class"
+        frame["all"] = frame.sum(axis="columns")
+        return frame.sort_index()
+
+    def manifest(self) -> pd.DataFrame:
+        """Return the manifest: one row per accepted image."""
+        return pd.DataFrame([entry.model_dump() for entry in self._entries()])
+
+    def refused(self) -> pd.DataFrame:
+        """Return the files that were left out, and why."""
+        found = self._catalog.refused(self.name, self.version)
+        rows = [item.model_dump() for item in found]
+        return pd.DataFrame(rows, columns=pd.Index(["file", "reason", "detail"]))
+
+    def samples(self, per_class: int = 4, *, split: Split = "train") -> list[Sample]:
+        """Return the first images of each class on one side of the split."""
+        chosen: dict[str, list[ManifestEntry]] = {label: [] for label in self.record.classes}
+        for entry in self._entries():
+            if entry.split == split and len(chosen[entry.label]) < per_class:
+                chosen[entry.label].append(entry)
+        return self._read([entry for entries in chosen.values() for entry in entries])
+
+    def images(self, keys: Sequence[str]) -> list[Sample]:
+        """Return the images with these keys, in the order given."""
+        known = {entry.key: entry for entry in self._entries()}
+        return self._read([known[key] for key in keys])
+
+    def _entries(self) -> list[ManifestEntry]:
+        return self._catalog.entries(self.name, self.version)
+
+    def _read(self, entries: Sequence[ManifestEntry]) -> list[Sample]:
+        return [Sample(entry, self._catalog.image(entry)) for entry in entries]
+
+
+class Datasets:
+    """The dataset versions of an environment."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def import_folder(
+        self,
+        folder: Path | str,
+        *,
+        name: str,
+        seed: int = 0,
+        group_pattern: str | None = None,
+        on_progress: Progress | None = None,
+    ) -> Dataset:
+        """Make a dataset version of a folder that has one folder per class.
+
+        The same folder again gives the same version. See `visionml.dataset.importer`.
+        """
+        limits = self._platform.settings.images
+        record = import_folder(
+            Path(folder),
+            dataset=name,
+            raw_bucket=self._platform.bucket("raw"),
+            datasets_bucket=self._platform.bucket("datasets"),
+            aws=self._platform.aws,
+            seed=seed,
+            group_pattern=group_pattern,
+            limits=Limits(bytes=limits.upload_limit_bytes, pixels=limits.pixel_limit),
+            on_progress=on_progress,
+        )
+        record_dataset(self._platform.lineage, record)
+        return Dataset(self._platform, record)
+
+    def write_digits(self, folder: Path | str) -> Path:
+        """Write the 1,797 sample scans as files, one folder per digit, and return the folder."""
+        return write_digits(Path(folder))
+
+    def open(self, name: str, version: str | None = None) -> Dataset:
+        """Return a version of a dataset, by default the newest.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
+        catalog = _catalog(self._platform)
+        record = catalog.record(name, version) if version else catalog.latest(name)
+        return Dataset(self._platform, record)
+
+    def versions(self, name: str | None = None) -> pd.DataFrame:
+        """Return the versions of all datasets or of one, the newest first."""
+        return pd.DataFrame(
+            [
+                {
+                    "dataset": record.dataset,
+                    "version": record.version,
+                    "created": record.created,
+                    "images": record.images,
+                    "classes": len(record.classes),
+                    "refused": record.refused,
+                }
+                for record in _catalog(self._platform).versions(name)
+            ]
+        )
+
+
+def _catalog(platform: Platform) -> Catalog:
+    return Catalog(
+        platform.aws,
+        raw_bucket=platform.bucket("raw"),
+        datasets_bucket=platform.bucket("datasets"),
+    )

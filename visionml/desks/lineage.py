@@ -1,0 +1,77 @@
+"""Where a model came from and where it went: datasets, runs, models, deployments."""
+
+import pandas as pd
+
+from visionml.contracts.lineage import dataset_node, deployment_node, model_node, run_node
+from visionml.desks.platform import Platform
+from visionml.errors import NotFound
+from visionml.registry.lineage import LineageGraph
+
+
+class Trace:
+    """Everything recorded around one dataset version, run, model or deployment."""
+
+    def __init__(self, graph: LineageGraph) -> None:
+        self.graph = graph
+
+    def __repr__(self) -> str:
+        return f"<Trace of {self.graph.start}: {len(self.graph.nodes)} nodes>"
+
+    def nodes(self) -> pd.DataFrame:
+        """Return what was found: kind, id, status and when."""
+        rows = [
+            {
+                "kind": node.id.partition("#")[0].lower(),
+                "id": node.id.partition("#")[2],
+                "status": node.status,
+                "when": f"{node.timestamp:%Y-%m-%d %H:%M:%S}",
+            }
+            for node in sorted(self.graph.nodes, key=lambda node: node.timestamp)
+        ]
+        return pd.DataFrame(rows)
+
+    def edges(self) -> pd.DataFrame:
+        """Return how it hangs together: source, relation, target."""
+        rows = [
+            {
+                "source": edge.source.partition("#")[2],
+                "relation": edge.relation.replace("_", " "),
+                "target": edge.target.partition("#")[2],
+            }
+            for edge in self.graph.edges
+        ]
+        return pd.DataFrame(rows).drop_duplicates() if rows else pd.DataFrame(rows)
+
+
+class Lineage:
+    """The lineage of an environment."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def of(self, subject: str) -> Trace:
+        """Return what surrounds a model version, a ``dataset@version`` or a deployment id.
+
+        A run and the model that it trained share one id; the model is preferred.
+
+        Raises
+        ------
+        NotFound
+            Nothing is recorded about it.
+        """
+        for node in _candidates(subject):
+            if self._platform.lineage.find(node):
+                return Trace(self._platform.lineage.trace(node))
+        raise NotFound(
+            f"Nothing is recorded about {subject!r}.",
+            hint="Give a run id, a model version, a deployment id, or DATASET@VERSION.",
+        )
+
+
+def _candidates(subject: str) -> list[str]:
+    if "@" in subject:
+        name, _, version = subject.partition("@")
+        return [dataset_node(name, version)]
+    if subject.startswith("dep-"):
+        return [deployment_node(subject)]
+    return [model_node(subject), run_node(subject)]

@@ -1,0 +1,184 @@
+"""Training runs: start the training machine, watch it, read what it left."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pandas as pd
+
+from visionml.aws import executions, logs
+from visionml.aws.executions import Step
+from visionml.contracts import layout
+from visionml.contracts.evaluation import EvaluationReport
+from visionml.contracts.lineage import run_node
+from visionml.contracts.training import TrainingRequest, new_run_id
+from visionml.desks.platform import Platform
+from visionml.desks.steps import told
+from visionml.errors import GateFailed, NotFound
+from visionml.registry.register import read_report
+
+STATUSES = ("started", "registered", "rejected", "failed")
+
+
+class RunOutcome(NamedTuple):
+    """How a run ended that trained and evaluated a model."""
+
+    status: str
+    """``registered``, or ``rejected`` by the gate."""
+    reason: str
+
+
+class TrainingRun:
+    """One training run; its id is the version of the model that it trains."""
+
+    def __init__(self, platform: Platform, run_id: str) -> None:
+        self._platform = platform
+        self.run_id = run_id
+
+    def __repr__(self) -> str:
+        return f"<TrainingRun {self.run_id}>"
+
+    def watch(
+        self, *, on_step: Callable[[Step], None] | None = None, accept_rejection: bool = False
+    ) -> RunOutcome:
+        """Wait until the run has ended, telling its steps.
+
+        Raises
+        ------
+        GateFailed
+            The model did not earn its registration, unless `accept_rejection`.
+        JobFailed
+            A step failed; the message says which and why.
+        """
+        platform = self._platform
+        machine = platform.machine(platform.names.training_machine)
+        try:
+            executions.watch(
+                platform.aws.states,
+                executions.arn_of(machine, self.run_id),
+                on_step=on_step or told(platform.say),
+                interval_seconds=platform.settings.serving.poll_seconds,
+            )
+        except GateFailed as refused:
+            if not accept_rejection:
+                raise
+            return RunOutcome("rejected", str(refused))
+        return RunOutcome("registered", "Every gate passed.")
+
+    def history(self) -> pd.DataFrame:
+        """Return the figures that the job logged, one row per epoch."""
+        stream = f"{self.run_id}-train/"
+        found = logs.lines(self._platform.aws.logs, logs.TRAINING_JOBS, stream_prefix=stream)
+        rows = [_figures(line.text) for line in found if line.text.startswith("epoch=")]
+        if not rows:
+            raise NotFound(
+                f"The training job of {self.run_id} has logged no epoch.",
+                hint="Wait until it runs, or see why it failed with `watch()`.",
+            )
+        return pd.DataFrame(rows).astype({"epoch": int}).set_index("epoch")
+
+    def log(self) -> list[str]:
+        """Return the lines of the training job's log."""
+        stream = f"{self.run_id}-train/"
+        found = logs.lines(self._platform.aws.logs, logs.TRAINING_JOBS, stream_prefix=stream)
+        return [line.text for line in found]
+
+    def report(self) -> EvaluationReport:
+        """Return the evaluation of the run's model on the holdout."""
+        folder = self._platform.address("models", layout.run_evaluation(self.run_id))
+        return read_report(self._platform.objects, f"{folder}/{layout.EVALUATION_REPORT}")
+
+
+class Runs:
+    """The training runs of an environment."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def start(
+        self,
+        dataset: str,
+        version: str,
+        *,
+        architecture: str = "small-cnn",
+        image_size: int = 32,
+        run_id: str | None = None,
+        **hyperparameters: object,
+    ) -> TrainingRun:
+        """Start a training run on a dataset version; further keywords are hyperparameters.
+
+        Raises
+        ------
+        NotFound
+            There is no such dataset version, or the stacks are not deployed.
+        """
+        platform = self._platform
+        request = TrainingRequest(
+            run_id=run_id or new_run_id(),
+            dataset=dataset,
+            dataset_version=version,
+            architecture=architecture,
+            image_size=image_size,
+            hyperparameters={name: str(value) for name, value in hyperparameters.items()},
+        )
+        executions.start(
+            platform.aws.states,
+            platform.machine(platform.names.training_machine),
+            name=request.run_id,
+            payload=request.model_dump(mode="json"),
+        )
+        return TrainingRun(platform, request.run_id)
+
+    def open(self, run_id: str) -> TrainingRun:
+        """Return a run by its id.
+
+        Raises
+        ------
+        NotFound
+            There was no such run.
+        """
+        self._platform.lineage.get(run_node(run_id))
+        return TrainingRun(self._platform, run_id)
+
+    def latest(self, status: str = "registered") -> TrainingRun:
+        """Return the newest run of a status.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
+        runs = self.list()
+        of_status = runs[runs["status"] == status] if len(runs) else runs
+        if not len(of_status):
+            raise NotFound(
+                f"No training run is {status}.", hint="Train a model first: `visionml train`."
+            )
+        return TrainingRun(self._platform, str(of_status.index[0]))
+
+    def list(self) -> pd.DataFrame:
+        """Return every run, the newest first."""
+        nodes = [
+            node
+            for status in STATUSES
+            for node in self._platform.lineage.with_status(status)
+            if node.id.startswith(run_node(""))
+        ]
+        rows = [
+            {
+                "run": node.id.removeprefix(run_node("")),
+                "status": node.status,
+                "dataset": node.facts.get("dataset"),
+                "dataset version": node.facts.get("dataset_version"),
+                "architecture": node.facts.get("architecture"),
+                "reason": node.facts.get("reason") or node.facts.get("cause") or "",
+            }
+            for node in nodes
+        ]
+        columns = ["run", "status", "dataset", "dataset version", "architecture", "reason"]
+        frame = pd.DataFrame(rows, columns=pd.Index(columns)).set_index("run")
+        return frame.sort_index(ascending=False)
+
+
+def _figures(line: str) -> dict[str, float]:
+    pairs = (pair.split("=", 1) for pair in line.split() if "=" in pair)
+    return {name: float(value) for name, value in pairs}

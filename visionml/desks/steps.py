@@ -1,0 +1,17 @@
+"""Tell the steps of a state machine's execution as lines, with the time at which each began."""
+
+import time
+from collections.abc import Callable
+
+from visionml.aws.executions import Step
+from visionml.desks.platform import Say
+
+
+def told(say: Say) -> Callable[[Step], None]:
+    """Return what `visionml.aws.executions.watch` takes as ``on_step``."""
+    began = time.monotonic()
+
+    def tell(step: Step) -> None:
+        say(f"{time.monotonic() - began:7.1f} s  {step.name}")
+
+    return tell
