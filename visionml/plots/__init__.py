@@ -1,0 +1,1 @@
+"""The notebooks' pictures, in one style: labelled, with units, readable without colour vision."""
