@@ -1,0 +1,1 @@
+"""The CDK app's entry point, the environments and the container images."""

@@ -1,0 +1,1 @@
+"""The infrastructure as code: stacks compose units; ``synth.synthesise`` writes the templates."""

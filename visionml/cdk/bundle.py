@@ -1,0 +1,59 @@
+"""The folders that become assets, staged so that a hash changes with its own code alone."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from visionml.errors import NotFound
+
+ROOT = Path(__file__).parents[2]
+
+_BASE = ("visionml/__init__.py", "visionml/errors.py", "visionml/contracts", "visionml/aws")
+
+HANDLERS = (
+    *_BASE,
+    "visionml/evaluation/__init__.py",
+    "visionml/evaluation/gate.py",
+    "visionml/registry",
+    "visionml/promotion",
+    "visionml/handlers",
+)
+"""What Lambda functions run: the light rooms, nothing that needs numpy or torch."""
+
+VISION = (
+    *_BASE,
+    "visionml/imaging",
+    "visionml/dataset",
+    "visionml/model",
+    "visionml/training",
+    "visionml/evaluation",
+    "visionml/serving",
+    "infra/images/vision",
+)
+"""The build context of the image that prepares, trains, evaluates and serves."""
+
+SEED = ("infra/images/seed",)
+"""The build context of what an endpoint runs until a first model is promoted."""
+
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+
+
+@contextmanager
+def staged(parts: Sequence[str], *, root: Path = ROOT) -> Iterator[str]:
+    """Yield a temporary folder that holds these files and folders of the repository only."""
+    with TemporaryDirectory(prefix="visionml-") as folder:
+        for part in parts:
+            source, target = root / part, Path(folder, part)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=_LEFT_OUT)
+            elif source.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+            else:
+                raise NotFound(
+                    f"{source} does not exist, so its asset cannot be made.",
+                    hint="Synthesise from a complete checkout of the repository.",
+                )
+        yield folder

@@ -1,0 +1,1 @@
+"""One CloudFormation stack a module: it composes units, grants and outputs."""

@@ -1,0 +1,52 @@
+"""Alarms, the topic they are announced on, and the dashboard.
+
+They watch by name, so this stack depends on none that it watches, and those may announce their
+failures on its topic.
+"""
+
+from constructs import Construct
+
+from visionml.cdk.stacks.base import PlatformStack
+from visionml.cdk.stacks.storage import StorageStack
+from visionml.cdk.units.alarms import Alarms
+from visionml.cdk.units.dashboard import OperationsDashboard
+from visionml.cdk.units.notifications import Notifications
+from visionml.cdk.units.signals import signals
+from visionml.contracts.settings import Settings
+
+
+class MonitoringStack(PlatformStack):
+    """What watches, and how it calls for help."""
+
+    def __init__(self, scope: Construct, *, settings: Settings, storage: StorageStack) -> None:
+        super().__init__(
+            scope, "monitoring", settings=settings, description="Alarms and dashboard."
+        )
+        self.notifications = Notifications(
+            self,
+            "Notifications",
+            settings=settings,
+            names=self.names,
+            key=storage.keys.operations,
+        )
+        watched = signals(settings, self.names, account=self.account)
+        self.alarms = Alarms(
+            self,
+            "Alarms",
+            names=self.names,
+            signals=watched,
+            topic=self.notifications.topic,
+        )
+        OperationsDashboard(
+            self,
+            "Operations",
+            names=self.names,
+            signals=watched,
+            alarms=list(self.alarms.by_signal.values()),
+        )
+        self.publish(
+            {
+                "AlarmTopicArn": self.notifications.topic.topic_arn,
+                "DashboardName": self.names.dashboard,
+            }
+        )

@@ -1,0 +1,1 @@
+"""One construct a module, its resources exposed as attributes."""

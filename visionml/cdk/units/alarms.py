@@ -1,0 +1,43 @@
+"""An alarm for each signal."""
+
+from collections.abc import Sequence
+
+from aws_cdk.aws_cloudwatch import Alarm, ComparisonOperator, TreatMissingData
+from aws_cdk.aws_cloudwatch_actions import SnsAction
+from aws_cdk.aws_sns import ITopic
+from constructs import Construct
+
+from visionml.cdk.units.signals import Signal
+from visionml.contracts.names import Names
+
+
+class Alarms(Construct):
+    """Alarms that announce both trouble and recovery; silence is not trouble."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        names: Names,
+        signals: Sequence[Signal],
+        topic: ITopic,
+    ) -> None:
+        super().__init__(scope, id)
+        action = SnsAction(topic)
+        self.by_signal: dict[str, Alarm] = {}
+        for signal in signals:
+            alarm = Alarm(
+                self,
+                "".join(word.capitalize() for word in signal.name.split("-")),
+                alarm_name=names.name(signal.name),
+                alarm_description=signal.description,
+                metric=signal.metric,
+                threshold=signal.threshold,
+                evaluation_periods=signal.periods,
+                comparison_operator=ComparisonOperator.GREATER_THAN_THRESHOLD,
+                treat_missing_data=TreatMissingData.NOT_BREACHING,
+            )
+            alarm.add_alarm_action(action)
+            alarm.add_ok_action(action)
+            self.by_signal[signal.name] = alarm

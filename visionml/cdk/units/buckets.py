@@ -1,0 +1,111 @@
+"""The buckets, one for each kind of object."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk.aws_kms import IKey
+from aws_cdk.aws_s3 import (
+    BlockPublicAccess,
+    Bucket,
+    BucketEncryption,
+    CfnBucket,
+    LifecycleRule,
+    ObjectOwnership,
+)
+from constructs import Construct
+
+from visionml.cdk.findings import acknowledge
+from visionml.cdk.units.keys import Keys
+from visionml.cdk.units.lifetime import removal_policy
+from visionml.contracts.names import Names
+from visionml.contracts.settings import Settings
+
+_NONCURRENT_DAYS = 30
+
+
+class Buckets(Construct):
+    """Original images, datasets, models, results, and the access logs of the four."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        settings: Settings,
+        names: Names,
+        keys: Keys,
+    ) -> None:
+        super().__init__(scope, id)
+        self._settings, self._names = settings, names
+        keep = settings.retention
+        self.logs = self._bucket("Logs", key=None, expire_days=keep.logs_days)
+        self.raw = self._bucket("Raw", key=keys.images, expire_days=keep.images_days)
+        self.datasets = self._bucket(
+            "Datasets", key=keys.images, expire_days=keep.images_days, expire_prefix="prepared/"
+        )
+        self.models = self._bucket("Models", key=keys.models)
+        self.results = self._bucket("Results", key=keys.records, expire_days=keep.results_days)
+        self._announce_uploads()
+        acknowledge(
+            self.logs,
+            {"AwsSolutions-S1": "This bucket receives the access logs; logging itself would loop."},
+        )
+
+    def _bucket(
+        self,
+        kind: str,
+        *,
+        key: IKey | None,
+        expire_days: int | None = None,
+        expire_prefix: str | None = None,
+    ) -> Bucket:
+        """Return a bucket; without a key it is one that S3 itself writes access logs to.
+
+        S3 delivers access logs only to buckets encrypted with its own keys.
+        """
+        rules = [
+            LifecycleRule(
+                id="tidy",
+                abort_incomplete_multipart_upload_after=Duration.days(7),
+                noncurrent_version_expiration=Duration.days(_NONCURRENT_DAYS),
+            )
+        ]
+        if expire_days is not None:
+            rules.append(
+                LifecycleRule(
+                    id="expire", expiration=Duration.days(expire_days), prefix=expire_prefix
+                )
+            )
+        bucket = Bucket(
+            self,
+            kind,
+            bucket_name=self._names.bucket(kind.lower(), Stack.of(self).account),
+            encryption=BucketEncryption.KMS if key else BucketEncryption.S3_MANAGED,
+            encryption_key=key,
+            bucket_key_enabled=True if key else None,
+            enforce_ssl=True,
+            versioned=True,
+            block_public_access=BlockPublicAccess.BLOCK_ALL,
+            object_ownership=ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            server_access_logs_bucket=self.logs if key else None,
+            server_access_logs_prefix=f"s3/{kind.lower()}/" if key else None,
+            lifecycle_rules=rules,
+            removal_policy=removal_policy(self._settings),
+        )
+        _cfn(bucket).override_logical_id(f"{kind}Bucket")
+        return bucket
+
+    def _announce_uploads(self) -> None:
+        """Send the raw bucket's events to EventBridge.
+
+        Set on the resource, since the construct's own option brings a custom resource along.
+        """
+        _cfn(self.raw).notification_configuration = CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=CfnBucket.EventBridgeConfigurationProperty(
+                event_bridge_enabled=True
+            )
+        )
+
+
+def _cfn(bucket: Bucket) -> CfnBucket:
+    resource = bucket.node.default_child
+    assert isinstance(resource, CfnBucket)  # noqa: S101 - narrows the type
+    return resource

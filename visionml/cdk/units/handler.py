@@ -1,0 +1,144 @@
+"""Lambda functions for the package's handlers, which share one code asset in each stack."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
+from aws_cdk.aws_kms import IKey
+from aws_cdk.aws_lambda import Architecture, Code, Function, LayerVersion, Runtime, Tracing
+from aws_cdk.aws_s3_assets import Asset
+from constructs import Construct
+
+from visionml.cdk.bundle import HANDLERS, staged
+from visionml.cdk.units.log_group import log_group
+from visionml.cdk.units.network import Placement
+from visionml.contracts.environment import HandlerEnvironment
+from visionml.contracts.names import Names
+from visionml.contracts.settings import Settings
+
+POWERTOOLS_LAYER_VERSION = 27
+"""Of AWS's public layer: Powertools for AWS Lambda (Python) 3.24 with pydantic."""
+
+_POWERTOOLS_ACCOUNT = "017000801446"
+_NETWORK_ACTIONS = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+class Handlers(Construct):
+    """What a stack's functions have in common; ``add`` makes one."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        settings: Settings,
+        names: Names,
+        logs_key: IKey,
+        placement: Placement | None,
+    ) -> None:
+        super().__init__(scope, id)
+        self.settings, self.names = settings, names
+        self.logs_key, self.placement = logs_key, placement
+        with staged(HANDLERS) as folder:
+            asset = Asset(self, "Code", path=folder)
+        self.code = Code.from_bucket(asset.bucket, asset.s3_object_key)
+        self.architecture = {"arm64": Architecture.ARM_64, "x86_64": Architecture.X86_64}[
+            settings.lambda_architecture
+        ]
+        layer = f"AWSLambdaPowertoolsPythonV3-python312-{settings.lambda_architecture}"
+        self.layer = LayerVersion.from_layer_version_arn(
+            self,
+            "Powertools",
+            f"arn:aws:lambda:{Stack.of(self).region}:{_POWERTOOLS_ACCOUNT}:layer:{layer}"
+            f":{POWERTOOLS_LAYER_VERSION}",
+        )
+
+    def add(
+        self,
+        module: str,
+        environment: HandlerEnvironment,
+        *,
+        seconds: int = 30,
+        memory_mb: int = 256,
+        reserved_concurrency: int | None = None,
+    ) -> "Handler":
+        """Return the function that runs ``visionml.handlers.MODULE.handler``."""
+        return Handler(
+            self,
+            "".join(word.capitalize() for word in module.split("_")),
+            shared=self,
+            module=module,
+            environment=environment,
+            seconds=seconds,
+            memory_mb=memory_mb,
+            reserved_concurrency=reserved_concurrency,
+        )
+
+
+class Handler(Construct):
+    """One function with its own role and log group."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        shared: Handlers,
+        module: str,
+        environment: HandlerEnvironment,
+        seconds: int,
+        memory_mb: int,
+        reserved_concurrency: int | None,
+    ) -> None:
+        super().__init__(scope, id)
+        name = shared.names.function(module)
+        logs = log_group(
+            self,
+            "Logs",
+            name=f"/aws/lambda/{name}",
+            key=shared.logs_key,
+            settings=shared.settings,
+        )
+        self.role = Role(
+            self,
+            "Role",
+            assumed_by=ServicePrincipal("lambda.amazonaws.com"),
+            description=f"What {name} acts with.",
+        )
+        logs.grant_write(self.role)
+        placement = shared.placement
+        if placement:
+            self._let_join_network()
+        self.function = Function(
+            self,
+            "Function",
+            function_name=name,
+            runtime=Runtime.PYTHON_3_12,
+            architecture=shared.architecture,
+            code=shared.code,
+            handler=f"visionml.handlers.{module}.handler",
+            layers=[shared.layer],
+            environment=environment.variables(),
+            role=self.role,
+            log_group=logs,
+            tracing=Tracing.ACTIVE,
+            timeout=Duration.seconds(seconds),
+            memory_size=memory_mb,
+            reserved_concurrent_executions=reserved_concurrency,
+            vpc=placement.vpc if placement else None,
+            vpc_subnets=placement.subnets if placement else None,
+            security_groups=[placement.security_group] if placement else None,
+        )
+
+    def _let_join_network(self) -> None:
+        self.role.add_to_policy(
+            PolicyStatement(
+                actions=list(_NETWORK_ACTIONS),
+                resources=["*"],  # Lambda names the interfaces it makes; describing knows none
+            )
+        )

@@ -1,0 +1,53 @@
+"""The topic that alarms and failures are announced on."""
+
+from aws_cdk import Stack
+from aws_cdk.aws_iam import Effect, IGrantable, PolicyStatement, ServicePrincipal
+from aws_cdk.aws_kms import IKey
+from aws_cdk.aws_sns import Topic
+from aws_cdk.aws_sns_subscriptions import EmailSubscription
+from constructs import Construct
+
+from visionml.contracts.names import Names
+from visionml.contracts.settings import Settings
+
+
+class Notifications(Construct):
+    """An encrypted topic, with the subscription that the settings name."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        settings: Settings,
+        names: Names,
+        key: IKey,
+    ) -> None:
+        super().__init__(scope, id)
+        self._key = key
+        self.topic = Topic(
+            self,
+            "Topic",
+            topic_name=names.alarm_topic,
+            display_name=f"{names.prefix} {names.environment}",
+            master_key=key,
+            enforce_ssl=True,
+        )
+        # the topic's own policy replaces the default one, under which alarms could publish
+        self.topic.add_to_resource_policy(
+            PolicyStatement(
+                sid="CloudWatchAlarms",
+                effect=Effect.ALLOW,
+                principals=[ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
+        if settings.alarms.email is not None:
+            self.topic.add_subscription(EmailSubscription(settings.alarms.email))
+
+    def grant_announce(self, grantee: IGrantable) -> None:
+        """Let somebody publish."""
+        self.topic.grant_publish(grantee)
+        self._key.grant(grantee, "kms:Decrypt", "kms:GenerateDataKey*")

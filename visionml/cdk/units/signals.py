@@ -1,0 +1,124 @@
+"""The figures that are watched: one table, from which alarms and the dashboard are made."""
+
+from dataclasses import dataclass
+
+from aws_cdk import Duration
+from aws_cdk.aws_cloudwatch import IMetric, MathExpression, Metric
+
+from visionml.contracts.names import VARIANT_A, Names
+from visionml.contracts.settings import Settings
+
+_PERIOD = Duration.minutes(5)
+_MICROSECONDS = 1000  # in a millisecond: the unit of SageMaker's latencies
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One figure, and the threshold above which it alarms."""
+
+    name: str
+    title: str
+    description: str
+    metric: IMetric
+    threshold: float
+    periods: int = 1
+
+
+def signals(settings: Settings, names: Names, *, account: str) -> list[Signal]:
+    """Return the signals of an environment; each takes its metric by name from AWS."""
+    return [*_serving(settings, names), *_control(names, account)]
+
+
+def _serving(settings: Settings, names: Names) -> list[Signal]:
+    alarms = settings.alarms
+    return [
+        Signal(
+            "endpoint-errors",
+            "Share of failed invocations",
+            "The endpoint fails to answer: 5XX, crashes or timeouts, as a share of invocations.",
+            error_share(names.endpoint, VARIANT_A),
+            alarms.error_share,
+            periods=2,
+        ),
+        Signal(
+            "endpoint-latency-average",
+            "Model latency, average (us)",
+            f"Answers take longer than {alarms.latency_average_ms} ms on average.",
+            endpoint_metric("ModelLatency", names.endpoint, VARIANT_A, statistic="Average"),
+            alarms.latency_average_ms * _MICROSECONDS,
+            periods=3,
+        ),
+        Signal(
+            "endpoint-latency-p99",
+            "Model latency, p99 (us)",
+            f"One answer in a hundred takes longer than {alarms.latency_p99_ms} ms.",
+            endpoint_metric("ModelLatency", names.endpoint, VARIANT_A, statistic="p99"),
+            alarms.latency_p99_ms * _MICROSECONDS,
+            periods=3,
+        ),
+        Signal(
+            "adapter-errors",
+            "Inference adapter errors",
+            "The Lambda function between the API and the endpoint raised an error.",
+            Metric(
+                namespace="AWS/Lambda",
+                metric_name="Errors",
+                dimensions_map={"FunctionName": names.function("inference_adapter")},
+                statistic="Sum",
+                period=_PERIOD,
+            ),
+            0,
+        ),
+    ]
+
+
+def _control(names: Names, account: str) -> list[Signal]:
+    machines = {"training": names.training_machine, "deployment": names.deployment_machine}
+    return [
+        Signal(
+            f"{kind}-failures",
+            f"Failed {kind} executions",
+            f"The {kind} machine ended without success; the execution's cause says why.",
+            Metric(
+                namespace="AWS/States",
+                metric_name="ExecutionsFailed",
+                dimensions_map={"StateMachineArn": names.state_machine_arn(machine, account)},
+                statistic="Sum",
+                period=_PERIOD,
+            ),
+            0,
+        )
+        for kind, machine in machines.items()
+    ]
+
+
+def endpoint_metric(name: str, endpoint: str, variant: str, *, statistic: str = "Sum") -> Metric:
+    """Return one of SageMaker's metrics of an endpoint variant."""
+    return Metric(
+        namespace="AWS/SageMaker",
+        metric_name=name,
+        dimensions_map={"EndpointName": endpoint, "VariantName": variant},
+        statistic=statistic,
+        period=_PERIOD,
+    )
+
+
+def error_share(endpoint: str, variant: str) -> MathExpression:
+    """Return failed invocations as a share of all, 0 while there are none.
+
+    SageMaker counts the container's 4XX answers as model errors as well. A refused image is the
+    caller's mistake, so they are taken off; what is left are 5XX, crashes and timeouts.
+    """
+    return MathExpression(
+        expression=(
+            "IF(FILL(invocations, 0) > 0, "
+            "(FILL(model_errors, 0) - FILL(refused, 0)) / FILL(invocations, 1), 0)"
+        ),
+        label="failed share",
+        period=_PERIOD,
+        using_metrics={
+            "invocations": endpoint_metric("Invocations", endpoint, variant),
+            "model_errors": endpoint_metric("InvocationModelErrors", endpoint, variant),
+            "refused": endpoint_metric("Invocation4XXErrors", endpoint, variant),
+        },
+    )
