@@ -37,7 +37,7 @@ class RefusedImage(BaseModel):
 
     file: str
     reason: str
-    """A stable code: ``unreadable``, ``truncated``, ``animated``, ``too_large``, ``duplicate``"""
+    """A stable code: one of `visionml.imaging.inspect`, ``duplicate`` or ``conflicting_label``."""
     detail: str
 
 

@@ -1,0 +1,1 @@
+"""Accepted images to versioned manifests with leak-free splits, and to model-ready shards."""

@@ -1,0 +1,83 @@
+"""Read back what imports left: versions, their manifests, their images."""
+
+from visionml.aws.s3 import Objects, uri
+from visionml.aws.session import Aws
+from visionml.contracts import layout
+from visionml.contracts.dataset import DatasetRecord, ManifestEntry, RefusedImage
+from visionml.dataset.manifest import parse_manifest
+from visionml.errors import NotFound
+
+
+class Catalog:
+    """The dataset versions of one environment."""
+
+    def __init__(self, aws: Aws, *, raw_bucket: str, datasets_bucket: str) -> None:
+        self._objects = Objects(aws.s3)
+        self._raw_bucket = raw_bucket
+        self._datasets_bucket = datasets_bucket
+
+    def versions(self, dataset: str | None = None) -> list[DatasetRecord]:
+        """Return the records of all versions, or of one dataset's, the newest first."""
+        prefix = "manifests/" if dataset is None else f"manifests/{dataset}/"
+        addresses = [
+            uri(self._datasets_bucket, key)
+            for key in self._objects.keys(uri(self._datasets_bucket, prefix))
+            if key.endswith(f"/{layout.DATASET_RECORD}")
+        ]
+        records = [
+            DatasetRecord.model_validate_json(self._objects.read_bytes(address))
+            for address in addresses
+        ]
+        return sorted(records, key=lambda record: record.created, reverse=True)
+
+    def latest(self, dataset: str) -> DatasetRecord:
+        """Return the record of a dataset's newest version.
+
+        Raises
+        ------
+        NotFound
+            The dataset has no version.
+        """
+        versions = self.versions(dataset)
+        if not versions:
+            raise NotFound(
+                f"The dataset {dataset!r} has no version in {self._datasets_bucket}.",
+                hint=f"Run `visionml dataset import FOLDER --name {dataset}`.",
+            )
+        return versions[0]
+
+    def record(self, dataset: str, version: str) -> DatasetRecord:
+        """Return one version's record.
+
+        Raises
+        ------
+        NotFound
+            There is no such version.
+        """
+        return DatasetRecord.model_validate_json(
+            self._read(dataset, version, layout.DATASET_RECORD)
+        )
+
+    def entries(self, dataset: str, version: str) -> list[ManifestEntry]:
+        """Return one version's manifest, sorted by key."""
+        text = self._read(dataset, version, layout.MANIFEST).decode()
+        return parse_manifest(text, where=f"the manifest of {dataset} {version}")
+
+    def refused(self, dataset: str, version: str) -> list[RefusedImage]:
+        """Return the files that the version's first import left out, and why."""
+        text = self._read(dataset, version, layout.REFUSED).decode()
+        return [RefusedImage.model_validate_json(line) for line in text.splitlines()]
+
+    def image(self, entry: ManifestEntry) -> bytes:
+        """Return the original bytes of one image."""
+        return self._objects.read_bytes(uri(self._raw_bucket, entry.key))
+
+    def _read(self, dataset: str, version: str, file: str) -> bytes:
+        address = uri(self._datasets_bucket, layout.manifest_folder(dataset, version) + file)
+        try:
+            return self._objects.read_bytes(address)
+        except NotFound as error:
+            raise NotFound(
+                f"There is no version {version!r} of the dataset {dataset!r}.",
+                hint="`visionml dataset list` names the versions.",
+            ) from error

@@ -1,0 +1,145 @@
+"""The preparation job: a manifest and its images become model-ready shards.
+
+As a SageMaker processing job, ``prepare --image-size 32`` reads ``processing/input/{manifest,
+images}`` and writes ``processing/output/{train,validation,holdout}``. Several instances share the
+work by key: each prepares the images it was given and numbers its shards by its host.
+"""
+
+import argparse
+import hashlib
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from visionml.contracts import layout
+from visionml.contracts.container import MlFolder, run_job
+from visionml.contracts.dataset import SPLITS, ManifestEntry
+from visionml.dataset.manifest import parse_manifest
+from visionml.dataset.shards import Pixels, write_shard
+from visionml.errors import DatasetInvalid, ImageRefused
+from visionml.imaging.inspect import Limits
+from visionml.imaging.model_input import pixels
+
+SHARD_BYTES = 64 * 1024 * 1024  # a shard is built in memory and read as one file
+_NO_LIMITS = Limits(bytes=sys.maxsize, pixels=sys.maxsize)  # the import has applied its own
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job in this process; return its exit code."""
+    parser = argparse.ArgumentParser("prepare", description=__doc__)
+    parser.add_argument("--image-size", type=int, required=True, help="height and width, pixels")
+    options = parser.parse_args(arguments)
+    ml = MlFolder.read()
+    return run_job(
+        lambda: prepare(
+            manifest=ml.processing / "input" / "manifest" / layout.MANIFEST,
+            images=ml.processing / "input" / "images",
+            output=ml.processing / "output",
+            image_size=options.image_size,
+            host=ml.processing_host(),
+        ),
+        reason_file=ml.message,
+    )
+
+
+def prepare(
+    *, manifest: Path, images: Path, output: Path, image_size: int, host: tuple[int, int] = (0, 1)
+) -> int:
+    """Write the shards of the images below `images`, and return how many images they hold.
+
+    `host` is this host's index and the number of hosts.
+
+    Raises
+    ------
+    DatasetInvalid
+        An image is not in the manifest or is not the one that was imported, cannot be decoded,
+        or, on a single host, is missing.
+    """
+    started = time.perf_counter()
+    entries = _here(_read(manifest), images, alone=host[1] == 1)
+    per_shard = max(1, SHARD_BYTES // (image_size * image_size * 3))
+    for split in SPLITS:
+        chosen = [(path, entry) for path, entry in entries if entry.split == split]
+        for number, start in enumerate(range(0, len(chosen), per_shard)):
+            part = chosen[start : start + per_shard]
+            name = f"part-{host[0]:02d}-{number:05d}"
+            write_shard(output / split, name, _decoded(part, image_size), [row for _, row in part])
+            log.info("split=%s shard=%s images=%d", split, name, len(part))
+    seconds = time.perf_counter() - started
+    log.info("prepared=%d image_size=%d seconds=%.1f", len(entries), image_size, seconds)
+    return len(entries)
+
+
+def _read(manifest: Path) -> list[ManifestEntry]:
+    try:
+        text = manifest.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DatasetInvalid(
+            f"The manifest {manifest} does not exist.",
+            hint="Point the manifest input at the dataset version's folder.",
+        ) from None
+    return parse_manifest(text, where=str(manifest))
+
+
+def _here(
+    entries: Sequence[ManifestEntry], images: Path, *, alone: bool
+) -> list[tuple[Path, ManifestEntry]]:
+    """Pair this host's files with their entries, in the order of the keys."""
+    by_key = {entry.key: entry for entry in entries}
+    shared = _shared_prefix(by_key)
+    found = {}
+    for path in _files(images):
+        name = path.relative_to(images).as_posix()
+        key = name if name in by_key else shared + name
+        if key not in by_key:
+            raise DatasetInvalid(
+                f"The image {name} is not in the manifest.",
+                hint="Use the objects.manifest that lies beside the manifest.",
+            )
+        found[key] = path
+    if alone and len(found) < len(by_key):
+        missing = min(by_key.keys() - found.keys())
+        raise DatasetInvalid(
+            f"{len(by_key) - len(found)} of {len(by_key)} images are missing, such as {missing}.",
+            hint="They may have outlived the raw bucket's retention: import the folder again.",
+        )
+    return [(found[key], by_key[key]) for key in sorted(found)]
+
+
+def _shared_prefix(keys: dict[str, ManifestEntry]) -> str:
+    """Return ``images/{dataset}/``, below which SageMaker lays the files of an object manifest."""
+    first = next(iter(keys), "")
+    return layout.raw_images(first.split("/")[1]) if first.count("/") > 1 else ""
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def _decoded(part: Sequence[tuple[Path, ManifestEntry]], image_size: int) -> Pixels:
+    result = np.empty((len(part), image_size, image_size, 3), np.uint8)
+
+    def fill(index: int) -> None:
+        path, entry = part[index]
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise DatasetInvalid(
+                f"{entry.key} is not the image that was imported: its content has changed.",
+                hint="Import the folder again; it makes a new version.",
+            )
+        try:
+            result[index] = pixels(data, height=image_size, width=image_size, limits=_NO_LIMITS)
+        except ImageRefused as error:
+            raise DatasetInvalid(f"{entry.key} cannot be decoded: {error.message}") from error
+
+    with ThreadPoolExecutor(thread_name_prefix="decode") as pool:
+        for _ in pool.map(fill, range(len(part))):
+            pass
+    return result

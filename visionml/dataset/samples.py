@@ -1,0 +1,59 @@
+"""The sample set: 1,797 real scanned digits, written as one PNG file each.
+
+Source, licence and counts are in ``data_samples/README.md``.
+"""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionml.errors import MachineUnfit
+
+
+def write_digits(folder: Path) -> Path:
+    """Write ``folder/{digit}/digit-{index}.png``, 8x8 grey pixels each, and return the folder.
+
+    The bytes are the same on every machine, so every import of them gives the same dataset
+    version. Files that are there already with these bytes are left alone.
+    """
+    try:
+        from sklearn.datasets import load_digits  # noqa: PLC0415  (notebooks have it, jobs not)
+    except ModuleNotFoundError as error:
+        raise MachineUnfit(
+            "The sample digits come from scikit-learn, which is not installed.",
+            hint="Run `pip install 'visionml[notebooks]'`.",
+        ) from error
+    digits = load_digits()
+    pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    for label in range(10):
+        (folder / str(label)).mkdir(parents=True, exist_ok=True)
+    for index, (image, label) in enumerate(zip(pixels, digits.target, strict=True)):
+        path = folder / str(label) / f"digit-{index:04d}.png"
+        content = grey_png(image)
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)
+    return folder
+
+
+def grey_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Encode ``pixels`` (height, width) as a PNG whose bytes depend on nothing but the pixels.
+
+    The rows are stored uncompressed: a compressed stream differs between builds of zlib.
+    """
+    height, width = pixels.shape
+    rows = np.hstack([np.zeros((height, 1), np.uint8), pixels]).tobytes()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", header)
+        + _chunk(b"IDAT", zlib.compress(rows, level=0))
+        + _chunk(b"IEND", b"")
+    )
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)

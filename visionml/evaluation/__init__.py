@@ -1,0 +1,1 @@
+"""Artefact and holdout to a report, and the report through the gates."""

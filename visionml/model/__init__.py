@@ -1,0 +1,1 @@
+"""Architectures (the plug-in point), transforms, prediction, and artefacts with their record."""

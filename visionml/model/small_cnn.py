@@ -1,0 +1,43 @@
+"""A small convolutional network: 61,000 parameters, learns 32-pixel scans in seconds on a CPU."""
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import nn
+
+from visionml.model.architectures import Architecture, Options
+
+
+class SmallCnnOptions(Options):
+    """The width of the first layer, which sets all others, and the dropout before the last."""
+
+    width: Annotated[int, Field(ge=4, le=256)] = 16
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+
+
+def build(classes: int, options: SmallCnnOptions) -> nn.Module:
+    """Return four convolutions with batch normalisation, averaged over the image, and a layer."""
+    width = options.width
+    return nn.Sequential(
+        *_convolution(3, width, stride=2),
+        *_convolution(width, 2 * width),
+        nn.MaxPool2d(2),
+        *_convolution(2 * width, 4 * width),
+        nn.MaxPool2d(2),
+        *_convolution(4 * width, 4 * width),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Dropout(options.dropout),
+        nn.Linear(4 * width, classes),
+    )
+
+
+def _convolution(inputs: int, outputs: int, *, stride: int = 1) -> tuple[nn.Module, ...]:
+    return (
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
+
+
+SMALL_CNN = Architecture(build, SmallCnnOptions, minimum_size=8)

@@ -1,0 +1,94 @@
+"""A job's hyperparameters: SageMaker's strings, read once into types that can be trusted."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from visionml.contracts.dataset import DatasetName
+from visionml.contracts.training import RunId
+from visionml.errors import InvalidInput
+from visionml.model.architectures import Options, architecture
+
+_FOREIGN = ("sagemaker_", "_tuning_")  # added by SageMaker's SDK and by tuning jobs, not by people
+
+_Record = TypeVar("_Record", bound=BaseModel)
+
+
+class Hyperparameters(BaseModel):
+    """What every architecture has in common; each adds its own `options`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: RunId
+    dataset: DatasetName
+    dataset_version: str
+    architecture: str = "small-cnn"
+    image_size: Annotated[int, Field(ge=8, le=1024)] = 32
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 8
+    batch_size: Annotated[int, Field(ge=2, le=65_536)] = 64
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 5e-3
+    """The highest of the schedule; reached after a fifth of the steps."""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+def parse(values: Mapping[str, str]) -> tuple[Hyperparameters, Options]:
+    """Return the common hyperparameters and the architecture's own.
+
+    Strings that the SDK has quoted as JSON are unquoted; its own additions are passed over.
+
+    Raises
+    ------
+    InvalidInput
+        One is unknown, missing, of the wrong type or out of range; the message names all such.
+    """
+    given = {
+        name: _unquoted(value) for name, value in values.items() if not name.startswith(_FOREIGN)
+    }
+    common = {name: given[name] for name in given if name in Hyperparameters.model_fields}
+    own = {name: given[name] for name in given if name not in common}
+    settings = _validated(Hyperparameters, common)
+    chosen = architecture(settings.architecture)
+    unknown = sorted(own.keys() - chosen.options.model_fields.keys())
+    if unknown:
+        known = sorted({*Hyperparameters.model_fields, *chosen.options.model_fields})
+        raise InvalidInput(
+            f"Unknown hyperparameters for {settings.architecture}: {', '.join(unknown)}.",
+            hint=f"Known are: {', '.join(known)}.",
+        )
+    if settings.image_size < chosen.minimum_size:
+        raise InvalidInput(
+            f"image_size is {settings.image_size}; {settings.architecture} needs at least "
+            f"{chosen.minimum_size} pixels."
+        )
+    return settings, _validated(chosen.options, own)
+
+
+def as_strings(settings: Hyperparameters, options: Options) -> dict[str, str]:
+    """Return all hyperparameters in force, as the strings that would bring them about."""
+    values = {**settings.model_dump(), **options.model_dump()}
+    return {name: str(value) for name, value in sorted(values.items())}
+
+
+def _unquoted(value: str) -> str:
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        return str(json.loads(value))
+    return value
+
+
+def _validated(record: type[_Record], values: Mapping[str, str]) -> _Record:
+    try:
+        return record.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'all'}"
+            + ("" if fault["type"] == "missing" else f" = {fault['input']!r}")
+            + f": {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise InvalidInput(
+            f"Hyperparameters that cannot be used: {faults}.", hint="Mend the named ones."
+        ) from error
