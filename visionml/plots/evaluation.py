@@ -1,12 +1,15 @@
 """Pictures of an evaluation report."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
 from visionml.contracts.evaluation import EvaluationReport
-from visionml.plots.picture import BLUE, ORANGE, SEQUENCE, Picture, figure
+from visionml.plots.picture import BLUE, ORANGE, RED, SEQUENCE, Picture, figure, styled
 
 
+@styled
 def confusion(report: EvaluationReport) -> Picture:
     """Show which classes were taken for which; the rows are the true ones."""
     classes = list(report.classes)
@@ -17,16 +20,9 @@ def confusion(report: EvaluationReport) -> Picture:
     shown = axes.imshow(shares, cmap=SEQUENCE, vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            dark = shares[row, column] < 0.5
-            axes.text(
-                column,
-                row,
-                str(count),
-                ha="center",
-                va="center",
-                fontsize=9,
-                color="white" if dark else "black",
-            )
+            colour = "white" if shares[row, column] > 0.5 else RED if row != column else "black"
+            style: Any = {"ha": "center", "va": "center", "fontsize": 9, "color": colour}
+            axes.text(column, row, str(count), **style)
     axes.set_xticks(range(len(classes)), classes)
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("predicted class")
@@ -38,6 +34,7 @@ def confusion(report: EvaluationReport) -> Picture:
     return Picture(made, f"Confusion matrix: {wrong} of {report.images} images misread.")
 
 
+@styled
 def class_figures(report: EvaluationReport) -> Picture:
     """Show precision and recall of every class."""
     made, (axes,) = figure(height=3.0)
@@ -54,5 +51,5 @@ def class_figures(report: EvaluationReport) -> Picture:
     axes.set_xlabel("class")
     axes.set_ylabel("share")
     axes.set_title("Precision and recall by class (the axis does not start at 0)")
-    axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1.0))
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return Picture(made, f"Precision and recall by class; the lowest figure is {lowest:.1%}.")

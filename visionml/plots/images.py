@@ -10,9 +10,10 @@ from PIL import Image
 
 from visionml.contracts.evaluation import Misread
 from visionml.contracts.inference import ContainerPrediction
-from visionml.plots.picture import BLUE, GREY, RED, SKY, Picture, bare, figure
+from visionml.plots.picture import BLUE, GREY, RED, SKY, Picture, bare, figure, styled
 
 
+@styled
 def sample_grid(images: Sequence[tuple[str, bytes]], *, title: str, columns: int = 10) -> Picture:
     """Show encoded images, each under its label."""
     rows = ceil(len(images) / columns)
@@ -27,6 +28,7 @@ def sample_grid(images: Sequence[tuple[str, bytes]], *, title: str, columns: int
     return Picture(made, f"{title}: {len(images)} images of the classes {', '.join(labels)}.")
 
 
+@styled
 def misread(errors: Sequence[tuple[Misread, bytes]], *, title: str, columns: int = 6) -> Picture:
     """Show the images that a model read wrongly: what it is, what was said, how sure."""
     rows = max(1, ceil(len(errors) / columns))
@@ -46,6 +48,7 @@ def misread(errors: Sequence[tuple[Misread, bytes]], *, title: str, columns: int
     return Picture(made, f"{title}: {told or 'none'}.")
 
 
+@styled
 def answer(image: bytes, prediction: ContainerPrediction, *, most: int = 10) -> Picture:
     """Show an image beside the probabilities that were answered for it."""
     made, (left, right) = figure(width=7.5, height=2.9, columns=2)

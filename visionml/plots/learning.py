@@ -4,9 +4,10 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from visionml.contracts.dataset import SPLITS
-from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, Picture, figure
+from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, Picture, figure, styled
 
 
+@styled
 def class_balance(counts: pd.DataFrame) -> Picture:
     """Show how many images of each class lie on each side of the split.
 
@@ -22,11 +23,12 @@ def class_balance(counts: pd.DataFrame) -> Picture:
     axes.set_xlabel("class")
     axes.set_ylabel("images")
     axes.set_title(f"{int(below.sum()):,} images, {len(classes)} classes")
-    axes.legend(ncols=3, loc="upper right", bbox_to_anchor=(1, 1.16))
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     fewest, most = int(below.min()), int(below.max())
     return Picture(made, f"Images by class and split: between {fewest} and {most} per class.")
 
 
+@styled
 def learning_curves(history: pd.DataFrame, *, gate: float | None = None) -> Picture:
     """Show loss and accuracy by epoch.
 

@@ -1,7 +1,9 @@
 """What all pictures share: size, fonts, colours, and a sentence for those who cannot see them."""
 
 import io
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -17,7 +19,9 @@ BLUE, ORANGE, GREEN, RED, SKY, GREY = (
     "#56B4E9",
     "#6B7280",
 )
-SEQUENCE = "cividis"
+SEQUENCE = "Blues"
+
+_Arguments = ParamSpec("_Arguments")
 
 _STYLE: Any = {
     "font.family": "sans-serif",
@@ -57,13 +61,23 @@ class Picture:
         return self.png(), {"alt": self.description, "width": width}
 
 
+def styled(draw: Callable[_Arguments, Picture]) -> Callable[_Arguments, Picture]:
+    """Let a function draw in the common style."""
+
+    @wraps(draw)
+    def drawn(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Picture:
+        with rc_context(_STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
 def figure(
     *, width: float = 7.5, height: float = 4.0, rows: int = 1, columns: int = 1
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure in the common style and its axes, row by row; sizes in inches."""
-    with rc_context(_STYLE):
-        made = Figure(figsize=(width, height), layout="constrained")
-        axes = made.subplots(rows, columns, squeeze=False)
+    """Return a figure and its axes, row by row; sizes in inches."""
+    made = Figure(figsize=(width, height), layout="constrained")
+    axes = made.subplots(rows, columns, squeeze=False)
     return made, [axis for row in axes for axis in row]
 
 
