@@ -20,6 +20,14 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
             "timeout",
         ],
         "app": ["scope", "receive", "send"],
+        "_dispatch_service_request": [
+            "method",
+            "path",
+            "headers",
+            "body",
+            "query_params",
+            "request_id",
+        ],
     },
     "core.iam_actions": {
         "identity_denial_message": ["action", "principal_arn", "resource", "explicit_deny"],
@@ -45,6 +53,7 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
             "service_context",
         ],
         "request_caller_arn": ["headers", "query_params"],
+        "pin_request_origin": ["source_ip", "secure_transport"],
     },
     "core.responses": {
         "get_account_id": [],
