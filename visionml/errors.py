@@ -7,11 +7,13 @@ says what to do, and the exit code the command line ends with::
     ├── InvalidInput          the caller gave something unusable: mend it         2
     │   ├── SettingsInvalid   an environment file or an override                  2
     │   ├── DatasetInvalid    a folder or manifest that cannot be a dataset       2
-    │   └── ImageRefused      bytes that are not an acceptable image              2
+    │   ├── ImageRefused      bytes that are not an acceptable image              2
+    │   └── RequestRefused    an inference request that no retry will mend        2
     ├── NotFound              a named thing does not exist: deploy or create it   3
     ├── Conflict              the thing exists, is busy or moved meanwhile        4
     ├── AccessDenied          the credentials or the role may not do this         5
     ├── Unavailable           transient: throttled or unreachable, try again      6
+    │   └── NotServing        the endpoint is busy, slow or without a model       6
     ├── JobFailed             a job, machine or deployment ended without success  7
     │   ├── GateFailed        the model did not earn its registration             8
     │   └── RolledBack        the rollout ended on the previous version           9
@@ -52,9 +54,24 @@ class DatasetInvalid(InvalidInput):
 class ImageRefused(InvalidInput):
     """Bytes are not an acceptable image; ``reason`` is a stable code such as ``truncated``."""
 
-    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, reason: str, limit: int | None = None, hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+        self.limit = limit
+
+
+class RequestRefused(InvalidInput):
+    """An inference request was refused for what it is; ``status`` is HTTP's."""
+
+    def __init__(
+        self, message: str, *, code: str, status: int, limit: int | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.status = status
+        self.limit = limit
 
 
 class NotFound(VisionmlError):
@@ -79,6 +96,24 @@ class Unavailable(VisionmlError):
     """A service throttled the call or could not be reached; trying again may help."""
 
     exit_code = 6
+
+
+class NotServing(Unavailable):
+    """The inference service cannot answer now; ``status`` is HTTP's, 429 or 503."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        status: int = 503,
+        limit: int | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.status = status
+        self.limit = limit
 
 
 class JobFailed(VisionmlError):

@@ -107,6 +107,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> ImageFacts:
         raise ImageRefused(
             f"The image has {len(data):,} bytes; at most {limits.bytes:,} are read.",
             reason="too_many_bytes",
+            limit=limits.bytes,
             hint="Send a smaller or more strongly compressed image.",
         )
     try:
@@ -126,6 +127,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> ImageFacts:
             f"The image has {facts.width:,} x {facts.height:,} = {facts.pixels:,} pixels; "
             f"at most {limits.pixels:,} are read.",
             reason="too_many_pixels",
+            limit=limits.pixels,
             hint="Scale it down first.",
         )
     if not facts.complete:
@@ -214,7 +216,7 @@ def _png(data: bytes) -> ImageFacts:
         elif name == b"eXIf":
             orientation = exif_orientation(data[start:end])
         elif name == b"IEND":
-            complete = True
+            complete = end + 4 <= len(data)
             break
     return ImageFacts(
         format="png",
