@@ -38,6 +38,8 @@ _BY_CODE: dict[str, type[VisionmlError]] = {
     "AccessDenied": AccessDenied,
     "AccessDeniedException": AccessDenied,
     "ExpiredToken": AccessDenied,
+    "ExpiredTokenException": AccessDenied,
+    "InvalidAccessKeyId": AccessDenied,
     "InvalidClientTokenId": AccessDenied,
     "SignatureDoesNotMatch": AccessDenied,
     "UnauthorizedOperation": AccessDenied,

@@ -100,14 +100,18 @@ class Objects:
             self._client.put_object(Bucket=bucket, Key=key, Body=body, **options)
 
     def exists(self, address: str) -> bool:
-        """Say whether an object exists; a missing bucket counts as no."""
+        """Say whether an object exists; a missing bucket counts as no.
+
+        Asked by listing: a role that may list only below a prefix is told 403, not 404, when it
+        reads an object that does not exist.
+        """
         bucket, key = parse_uri(address)
         try:
-            with translated(f"look at {address}"):
-                self._client.head_object(Bucket=bucket, Key=key)
+            with translated(f"look for {address}"):
+                page = self._client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
         except NotFound:
             return False
-        return True
+        return [found["Key"] for found in page.get("Contents", [])] == [key]
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the key of every object below an ``s3://`` prefix, in S3's order."""

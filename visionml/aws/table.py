@@ -19,7 +19,7 @@ class Table:
     """Reads and writes items; floats are stored as the decimal numbers they print as."""
 
     def __init__(self, resource: "DynamoDBServiceResource", name: str) -> None:
-        self._name = name
+        self.name = name
         self._table = resource.Table(name)
 
     def put(self, item: Item, *, expected: Mapping[str, str | None] | None = None) -> None:
@@ -35,20 +35,20 @@ class Table:
         """
         condition = _condition(expected or {})
         options: dict[str, Any] = {} if condition is None else {"ConditionExpression": condition}
-        with translated(f"write {item['PK']} to the table {self._name}"):
+        with translated(f"write {item['PK']} to the table {self.name}"):
             self._table.put_item(Item=_stored(item), **options)
 
     def put_together(self, items: Sequence[Item]) -> None:
         """Write up to 100 items, all or none."""
         writes: list[Any] = [
-            {"Put": {"TableName": self._name, "Item": _stored(item)}} for item in items
+            {"Put": {"TableName": self.name, "Item": _stored(item)}} for item in items
         ]
-        with translated(f"write {len(items)} items to the table {self._name}"):
+        with translated(f"write {len(items)} items to the table {self.name}"):
             self._table.meta.client.transact_write_items(TransactItems=writes)
 
     def get(self, pk: str, sk: str) -> Item | None:
         """Return one item as last written, or None."""
-        with translated(f"read {pk} from the table {self._name}"):
+        with translated(f"read {pk} from the table {self.name}"):
             found = self._table.get_item(Key={"PK": pk, "SK": sk}, ConsistentRead=True)
         return _plain(found["Item"]) if "Item" in found else None
 
@@ -72,7 +72,7 @@ class Table:
 
     def _pages(self, **query: Any) -> Iterator[Item]:
         while True:
-            with translated(f"query the table {self._name}"):
+            with translated(f"query the table {self.name}"):
                 page = self._table.query(**query)
             yield from map(_plain, page["Items"])
             if "LastEvaluatedKey" not in page:
