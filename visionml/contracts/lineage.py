@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 Kind = Literal["DATASET", "RUN", "MODEL", "DEPLOYMENT"]
 Relation = Literal["trained_on", "produced", "deployed_as"]
 
+MADE_FROM_TARGET: frozenset[Relation] = frozenset({"trained_on"})
+"""Relations whose source was made from their target; in the others the target comes later."""
+
 NODE_SK = "NODE"
 STATUS_INDEX = "StatusIndex"
 
@@ -56,3 +59,13 @@ class Edge(BaseModel):
     source: str
     relation: Relation
     target: str
+
+    @property
+    def earlier(self) -> str:
+        """The end that the other one was made from."""
+        return self.target if self.relation in MADE_FROM_TARGET else self.source
+
+    @property
+    def later(self) -> str:
+        """The end that was made from the other one."""
+        return self.source if self.relation in MADE_FROM_TARGET else self.target

@@ -119,8 +119,10 @@ class Lineage:
             for item in self._items.query(node_id, sk_prefix=direction)
         ]
 
-    def trace(self, node_id: str, *, depth: int = 4) -> LineageGraph:
-        """Walk from a node along its edges in both directions, at most `depth` edges far.
+    def trace(self, node_id: str, *, depth: int = 8) -> LineageGraph:
+        """Return what a node was made from and what came of it, at most `depth` edges away.
+
+        Siblings, such as other models trained on the same dataset, are not part of it.
 
         Raises
         ------
@@ -129,17 +131,28 @@ class Lineage:
         """
         nodes = {node_id: self.get(node_id)}
         edges: dict[Edge, None] = {}
-        frontier = [node_id]
-        for _ in range(depth):
-            found = [edge for here in frontier for edge in self.edges(here)]
-            edges.update(dict.fromkeys(found))
-            frontier = []
-            for neighbour in (end for edge in found for end in (edge.source, edge.target)):
-                node = None if neighbour in nodes else self.find(neighbour)
-                if node is not None:
-                    nodes[neighbour] = node
-                    frontier.append(neighbour)
+        for here, there in (("later", "earlier"), ("earlier", "later")):
+            frontier = [node_id]
+            for _ in range(depth):
+                found = [
+                    edge
+                    for near in frontier
+                    for edge in self.edges(near)
+                    if getattr(edge, here) == near and edge not in edges
+                ]
+                edges.update(dict.fromkeys(found))
+                frontier = self._collect(nodes, [getattr(edge, there) for edge in found])
         return LineageGraph(start=node_id, nodes=tuple(nodes.values()), edges=tuple(edges))
+
+    def _collect(self, nodes: dict[str, Node], ids: list[str]) -> list[str]:
+        """Read the nodes that are not among `nodes` yet into it; return those that exist."""
+        new = []
+        for node_id in ids:
+            node = None if node_id in nodes else self.find(node_id)
+            if node is not None:
+                nodes[node_id] = node
+                new.append(node_id)
+        return new
 
     def with_status(self, status: str, *, limit: int = 100) -> Iterator[Node]:
         """Yield the nodes of one status, the newest first."""

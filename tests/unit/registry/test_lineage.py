@@ -52,6 +52,15 @@ def test_depth_bounds_the_walk(story: Lineage) -> None:
     assert story.trace(DATASET, depth=0).edges == ()
 
 
+def test_siblings_are_no_part_of_a_models_story(story: Lineage) -> None:
+    for node_id in (run_node("r2"), model_node("r2")):
+        story.create(node(node_id))
+    story.link(Edge(source=run_node("r2"), relation="trained_on", target=DATASET))
+    story.link(Edge(source=run_node("r2"), relation="produced", target=model_node("r2")))
+    assert {n.id for n in story.trace(MODEL).nodes} == {DATASET, RUN, MODEL, DEPLOYMENT}
+    assert {run_node("r2"), model_node("r2")} < {n.id for n in story.trace(DATASET).nodes}
+
+
 def test_nodes_of_one_kind_are_found_in_a_graph(story: Lineage) -> None:
     graph = story.trace(DEPLOYMENT)
     assert [n.id for n in graph.of_kind("DATASET")] == [DATASET]
