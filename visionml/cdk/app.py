@@ -20,7 +20,13 @@ def build(
     settings: Settings, *, outdir: Path, context: Mapping[str, Any], validate: bool = False
 ) -> App:
     """Return the app of one environment, not yet synthesised."""
-    app = App(outdir=str(outdir), context=dict(context), analytics_reporting=False)
+    app = App(
+        outdir=str(outdir),
+        context=dict(context),
+        analytics_reporting=False,
+        stack_traces=False,
+        tree_metadata=False,
+    )
     storage = StorageStack(app, settings=settings)
     network = NetworkStack(app, settings=settings, storage=storage)
     monitoring = MonitoringStack(app, settings=settings, storage=storage)

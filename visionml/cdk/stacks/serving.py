@@ -7,7 +7,7 @@ from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.stacks.monitoring import MonitoringStack
 from visionml.cdk.stacks.network import NetworkStack
 from visionml.cdk.stacks.storage import StorageStack
-from visionml.cdk.units import deployment_machine, grants
+from visionml.cdk.units import deployment_machine, permissions
 from visionml.cdk.units.api import InferenceApi
 from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.image import seed, vision
@@ -87,7 +87,7 @@ class ServingStack(PlatformStack):
             metric_namespace="/aws/sagemaker/*",
             in_network=self._placement is not None,
         )
-        grants.read(hosting.role, self._storage.buckets.models, "runs/")
+        self._storage.buckets.let_read(hosting.role, "models", prefix="runs/")
         return hosting
 
     def _endpoint(self) -> SeedEndpoint:
@@ -122,9 +122,9 @@ class ServingStack(PlatformStack):
                 instance_count=self.settings.serving.initial_instances,
             ),
         )
-        grants.read(planner.role, self._storage.buckets.models, "runs/")
-        grants.read_versions(planner.role, self, self.names)
-        grants.describe_endpoint(planner.role, self, self.names)
+        self._storage.buckets.let_read(planner.role, "models", prefix="runs/")
+        permissions.read_versions(planner.role, self.names)
+        permissions.use_endpoint(planner.role, self.names, "DescribeEndpoint")
         return planner
 
     def _recorder(self) -> Handler:
@@ -138,9 +138,9 @@ class ServingStack(PlatformStack):
                 endpoint_name=self.names.endpoint,
             ),
         )
-        grants.activate_versions(recorder.role, self, self.names)
-        grants.describe_endpoint(recorder.role, self, self.names)
-        self._storage.lineage.grant_record(recorder.role)
+        permissions.activate_versions(recorder.role, self.names)
+        permissions.use_endpoint(recorder.role, self.names, "DescribeEndpoint")
+        self._storage.lineage.let_record(recorder.role)
         return recorder
 
     def _adapter(self) -> Handler:
@@ -157,7 +157,7 @@ class ServingStack(PlatformStack):
             memory_mb=512,
             reserved_concurrency=serving.reserved_concurrency,
         )
-        grants.invoke_endpoint(adapter.role, self, self.names)
+        permissions.use_endpoint(adapter.role, self.names, "InvokeEndpoint")
         return adapter
 
     def _machine(self) -> Machine:

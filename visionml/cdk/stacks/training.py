@@ -8,7 +8,7 @@ from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.stacks.monitoring import MonitoringStack
 from visionml.cdk.stacks.network import NetworkStack
 from visionml.cdk.stacks.storage import StorageStack
-from visionml.cdk.units import grants, training_machine
+from visionml.cdk.units import permissions, training_machine
 from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.image import vision
 from visionml.cdk.units.machine import Machine
@@ -88,10 +88,10 @@ class TrainingStack(PlatformStack):
             metric_namespace="/aws/sagemaker/*",
             in_network=self._placement is not None,
         )
-        grants.read(job.role, buckets.raw, "images/")
-        grants.read(job.role, buckets.datasets, "manifests/")
-        grants.write(job.role, buckets.datasets, "prepared/")
-        grants.write(job.role, buckets.models, "runs/")
+        buckets.let_read(job.role, "raw", prefix="images/")
+        buckets.let_read(job.role, "datasets", prefix="manifests/")
+        buckets.let_write(job.role, "datasets", prefix="prepared/")
+        buckets.let_write(job.role, "models", prefix="runs/")
         return job
 
     def _recorder(self) -> Handler:
@@ -103,7 +103,7 @@ class TrainingStack(PlatformStack):
                 lineage_table=self.names.lineage_table,
             ),
         )
-        self._storage.lineage.grant_record(recorder.role)
+        self._storage.lineage.let_record(recorder.role)
         return recorder
 
     def _gate(self) -> Handler:
@@ -116,7 +116,7 @@ class TrainingStack(PlatformStack):
                 minimum_accuracy=self.settings.training.minimum_accuracy,
             ),
         )
-        grants.read(gate.role, self._storage.buckets.models, "runs/")
+        self._storage.buckets.let_read(gate.role, "models", prefix="runs/")
         return gate
 
     def _registrar(self) -> Handler:
@@ -133,10 +133,10 @@ class TrainingStack(PlatformStack):
             ),
             seconds=60,
         )
-        grants.read(registrar.role, self._storage.buckets.models, "runs/")
-        grants.register(registrar.role, self, self.names)
-        self.image.grant_inspect(registrar.role)
-        self._storage.lineage.grant_record(registrar.role)
+        self._storage.buckets.let_read(registrar.role, "models", prefix="runs/")
+        permissions.register_models(registrar.role, self.names)
+        self.image.let_register(registrar.role)
+        self._storage.lineage.let_record(registrar.role)
         return registrar
 
     def _machine(self) -> Machine:

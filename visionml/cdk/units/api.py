@@ -28,6 +28,7 @@ from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_lambda import IFunction
 from constructs import Construct
 
+from visionml.cdk.findings import acknowledge
 from visionml.cdk.units.lifetime import removal_policy
 from visionml.cdk.units.log_group import log_group
 from visionml.contracts.names import Names
@@ -85,6 +86,7 @@ class InferenceApi(Construct):
         self._route(adapter)
         self._explain_refusals()
         self.key = self._key()
+        self._explain()
 
     def _stage(self, logs_key: IKey) -> StageOptions:
         group = log_group(
@@ -169,6 +171,26 @@ class InferenceApi(Construct):
         )
         plan.add_api_key(key)
         return key
+
+    def _explain(self) -> None:
+        callers = "Callers are programs with an API key under a usage plan; there are no users."
+        acknowledge(self.api, {"AwsSolutions-APIG4": callers, "AwsSolutions-COG4": callers})
+        acknowledge(
+            self.api.deployment_stage,
+            {
+                "AwsSolutions-APIG3": "Requests without a key are refused and the others are "
+                "throttled and validated; a web ACL is not attached."
+            },
+        )
+        policy = "arn:<AWS::Partition>:iam::aws:policy/service-role"
+        acknowledge(
+            self.api,
+            {
+                f"AwsSolutions-IAM4[Policy::{policy}/AmazonAPIGatewayPushToCloudWatchLogs]": (
+                    "API Gateway demands this policy of the account's one logging role."
+                )
+            },
+        )
 
 
 def _access_log_format() -> AccessLogFormat:

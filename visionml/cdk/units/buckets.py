@@ -1,6 +1,7 @@
 """The buckets, one for each kind of object."""
 
 from aws_cdk import Duration, Stack
+from aws_cdk.aws_iam import Role
 from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_s3 import (
     BlockPublicAccess,
@@ -15,6 +16,7 @@ from constructs import Construct
 from visionml.cdk.findings import acknowledge
 from visionml.cdk.units.keys import Keys
 from visionml.cdk.units.lifetime import removal_policy
+from visionml.cdk.units.permissions import read_objects, write_objects
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
@@ -43,6 +45,12 @@ class Buckets(Construct):
         )
         self.models = self._bucket("Models", key=keys.models)
         self.results = self._bucket("Results", key=keys.records, expire_days=keep.results_days)
+        self._keys: dict[str, IKey] = {
+            "raw": keys.images,
+            "datasets": keys.images,
+            "models": keys.models,
+            "results": keys.records,
+        }
         self._announce_uploads()
         acknowledge(
             self.logs,
@@ -92,6 +100,18 @@ class Buckets(Construct):
         )
         _cfn(bucket).override_logical_id(f"{kind}Bucket")
         return bucket
+
+    def let_read(self, role: Role, kind: str, *, prefix: str) -> None:
+        """Allow reading the objects below a prefix of the ``raw``, ``models``... bucket."""
+        read_objects(role, *self._of(kind), prefix=prefix)
+
+    def let_write(self, role: Role, kind: str, *, prefix: str) -> None:
+        """Allow reading and writing the objects below a prefix of a bucket."""
+        write_objects(role, *self._of(kind), prefix=prefix)
+
+    def _of(self, kind: str) -> tuple[str, IKey]:
+        name = self._names.bucket(kind, Stack.of(self).account)
+        return name, self._keys[kind]
 
     def _announce_uploads(self) -> None:
         """Send the raw bucket's events to EventBridge.

@@ -1,15 +1,17 @@
 """Lambda functions for the package's handlers, which share one code asset in each stack."""
 
 from aws_cdk import Duration, Stack
-from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
+from aws_cdk.aws_iam import Role, ServicePrincipal
 from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_lambda import Architecture, Code, Function, LayerVersion, Runtime, Tracing
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
 from visionml.cdk.bundle import HANDLERS, staged
+from visionml.cdk.findings import acknowledge, wildcard
 from visionml.cdk.units.log_group import log_group
 from visionml.cdk.units.network import Placement
+from visionml.cdk.units.permissions import allow
 from visionml.contracts.environment import HandlerEnvironment
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
@@ -135,10 +137,22 @@ class Handler(Construct):
             security_groups=[placement.security_group] if placement else None,
         )
 
+        self._explain()
+
     def _let_join_network(self) -> None:
-        self.role.add_to_policy(
-            PolicyStatement(
-                actions=list(_NETWORK_ACTIONS),
-                resources=["*"],  # Lambda names the interfaces it makes; describing knows none
-            )
+        allow(
+            self.role,
+            _NETWORK_ACTIONS,
+            ["*"],
+            because="Lambda names the network interfaces it makes; describing knows none.",
+        )
+
+    def _explain(self) -> None:
+        acknowledge(self.role, {wildcard("*"): "Writing traces to X-Ray knows no resources."})
+        acknowledge(
+            self.function,
+            {
+                "AwsSolutions-L1": "Python 3.12 is the newest version that the Powertools layer, "
+                "the container image and this project's tests share."
+            },
         )

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from aws_cdk.aws_ecr_assets import DockerImageAsset, Platform
-from aws_cdk.aws_iam import IGrantable
+from aws_cdk.aws_iam import Role
 from constructs import Construct
 
 from visionml.cdk.bundle import SEED, VISION, staged
+from visionml.cdk.units.permissions import allow
 
 
 class Image(Construct):
@@ -32,13 +33,25 @@ class Image(Construct):
             )
         self.uri = self.asset.image_uri
 
-    def grant_pull(self, grantee: IGrantable) -> None:
-        """Let SageMaker pull the image with somebody's role."""
-        self.asset.repository.grant_pull(grantee)
+    def let_pull(self, role: Role) -> None:
+        """Allow SageMaker to pull the image with a role."""
+        layers = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage"]
+        layers.append("ecr:GetDownloadUrlForLayer")
+        allow(role, layers, [self.asset.repository.repository_arn])
+        allow(
+            role,
+            ["ecr:GetAuthorizationToken"],
+            ["*"],
+            because="A token is for the whole registry: the action knows no resources.",
+        )
 
-    def grant_inspect(self, grantee: IGrantable) -> None:
-        """Let somebody register the image: SageMaker looks it up with the caller's permissions."""
-        self.asset.repository.grant(grantee, "ecr:BatchGetImage", "ecr:DescribeImages")
+    def let_register(self, role: Role) -> None:
+        """Allow naming the image in a model package: SageMaker looks it up for the caller."""
+        allow(
+            role,
+            ["ecr:BatchGetImage", "ecr:DescribeImages"],
+            [self.asset.repository.repository_arn],
+        )
 
 
 def vision(scope: Construct) -> Image:

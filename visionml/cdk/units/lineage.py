@@ -10,14 +10,24 @@ from aws_cdk.aws_dynamodb import (
     Table,
     TableEncryption,
 )
-from aws_cdk.aws_iam import Grant, IGrantable
+from aws_cdk.aws_iam import Role
 from aws_cdk.aws_kms import IKey
 from constructs import Construct
 
 from visionml.cdk.units.lifetime import removal_policy
+from visionml.cdk.units.permissions import allow
 from visionml.contracts.lineage import STATUS_INDEX
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
+
+_KEY_ACTIONS = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
 
 
 class Lineage(Construct):
@@ -59,11 +69,7 @@ class Lineage(Construct):
         assert isinstance(cfn, CfnTable)  # noqa: S101 - narrows the type
         cfn.override_logical_id("LineageTable")
 
-    def grant_record(self, grantee: IGrantable) -> None:
-        """Let somebody read and write single items: no query, index, scan or deletion."""
-        Grant.add_to_principal(
-            grantee=grantee,
-            actions=["dynamodb:GetItem", "dynamodb:PutItem"],
-            resource_arns=[self.table.table_arn],
-        )
-        self._key.grant_encrypt_decrypt(grantee)
+    def let_record(self, role: Role) -> None:
+        """Allow reading and writing single items: no query, index, scan or deletion."""
+        allow(role, ["dynamodb:GetItem", "dynamodb:PutItem"], [self.table.table_arn])
+        self._key.grant(role, *_KEY_ACTIONS)

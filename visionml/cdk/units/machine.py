@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Stack
-from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
+from aws_cdk.aws_iam import Role, ServicePrincipal
 from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_lambda import IFunction
 from aws_cdk.aws_stepfunctions import (
@@ -16,9 +16,11 @@ from aws_cdk.aws_stepfunctions import (
 )
 from constructs import Construct
 
+from visionml.cdk.findings import acknowledge, wildcard
 from visionml.cdk.units.lifetime import removal_policy
 from visionml.cdk.units.log_group import log_group
 from visionml.cdk.units.notifications import Notifications
+from visionml.cdk.units.permissions import allow, arn, hand_over
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
@@ -63,62 +65,48 @@ class Machine(Construct):
             logs=LogOptions(destination=logs, level=LogLevel.ALL, include_execution_data=False),
             removal_policy=removal_policy(settings),
         )
-        for function in functions:
-            self.role.add_to_policy(
-                PolicyStatement(
-                    actions=["lambda:InvokeFunction"], resources=[function.function_arn]
-                )
-            )
-        notifications.grant_announce(self.role)
+        allow(
+            self.role,
+            ["lambda:InvokeFunction"],
+            [function.function_arn for function in functions],
+        )
+        notifications.let_announce(self.role)
+        acknowledge(
+            self.role,
+            {wildcard("*"): "The actions of log delivery and of X-Ray know no resources."},
+        )
 
     def let_run_jobs(self, *, job_role: Role, volume_key: IKey) -> None:
         """Allow training and processing jobs of runs, and waiting for their end."""
         for kind in ("Training", "Processing"):
             verbs = (f"Create{kind}Job", f"Describe{kind}Job", f"Stop{kind}Job", "AddTags")
-            self._allow("sagemaker", verbs, [f"{kind.lower()}-job/run-*"])
-            self._allow(
-                "events",
-                ("PutTargets", "PutRule", "DescribeRule"),
-                [f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule"],
+            allow(
+                self.role,
+                [f"sagemaker:{verb}" for verb in verbs],
+                [arn(self.role, "sagemaker", f"{kind.lower()}-job/run-*")],
+                because="Jobs are named by their run, unknown until it starts.",
             )
-        self._let_hand_over(job_role, volume_key)
+            rule = f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule"
+            allow(
+                self.role,
+                ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+                [arn(self.role, "events", rule)],
+            )
+        hand_over(self.role, given=job_role, volume_key=volume_key)
 
     def let_deploy(self, names: Names, *, hosting_role: Role, volume_key: IKey) -> None:
         """Allow what puts a model on the environment's endpoint."""
-        deployed = names.deployed("*")
-        endpoint = f"endpoint/{names.endpoint}"
-        self._allow("sagemaker", ("CreateModel", "AddTags"), [f"model/{deployed}"])
-        self._allow(
-            "sagemaker", ("CreateEndpointConfig", "AddTags"), [f"endpoint-config/{deployed}"]
-        )
-        self._allow("sagemaker", ("UpdateEndpoint",), [endpoint, f"endpoint-config/{deployed}"])
-        self._allow("sagemaker", ("DescribeEndpoint",), [endpoint])
-        self._let_hand_over(hosting_role, volume_key)
-
-    def _allow(self, service: str, verbs: Sequence[str], resources: Sequence[str]) -> None:
-        stack = Stack.of(self)
-        prefix = f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}"
-        self.role.add_to_policy(
-            PolicyStatement(
-                actions=[f"{service}:{verb}" for verb in verbs],
-                resources=[f"{prefix}:{resource}" for resource in resources],
-            )
-        )
-
-    def _let_hand_over(self, role: Role, volume_key: IKey) -> None:
-        """Allow giving SageMaker, and nobody else, a role and the use of a key for volumes."""
-        self.role.add_to_policy(
-            PolicyStatement(
-                actions=["iam:PassRole"],
-                resources=[role.role_arn],
-                conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-            )
-        )
-        volume_key.grant(self.role, "kms:DescribeKey")
-        self.role.add_to_policy(
-            PolicyStatement(
-                actions=["kms:CreateGrant"],
-                resources=[volume_key.key_arn],
-                conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
-            )
-        )
+        name = names.deployed("*")
+        model = arn(self.role, "sagemaker", f"model/{name}")
+        config = arn(self.role, "sagemaker", f"endpoint-config/{name}")
+        endpoint = arn(self.role, "sagemaker", f"endpoint/{names.endpoint}")
+        for action, resources in {
+            "CreateModel": [model],
+            "CreateEndpointConfig": [config],
+            "AddTags": [model, config],
+            "UpdateEndpoint": [endpoint, config],
+            "DescribeEndpoint": [endpoint],
+        }.items():
+            reason = "Models and configurations are named by their deployment, unknown until then."
+            allow(self.role, [f"sagemaker:{action}"], resources, because=reason)
+        hand_over(self.role, given=hosting_role, volume_key=volume_key)

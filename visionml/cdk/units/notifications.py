@@ -1,12 +1,13 @@
 """The topic that alarms and failures are announced on."""
 
 from aws_cdk import Stack
-from aws_cdk.aws_iam import Effect, IGrantable, PolicyStatement, ServicePrincipal
+from aws_cdk.aws_iam import Effect, PolicyStatement, Role, ServicePrincipal
 from aws_cdk.aws_kms import IKey
 from aws_cdk.aws_sns import Topic
 from aws_cdk.aws_sns_subscriptions import EmailSubscription
 from constructs import Construct
 
+from visionml.cdk.units.permissions import allow
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
@@ -47,7 +48,7 @@ class Notifications(Construct):
         if settings.alarms.email is not None:
             self.topic.add_subscription(EmailSubscription(settings.alarms.email))
 
-    def grant_announce(self, grantee: IGrantable) -> None:
-        """Let somebody publish."""
-        self.topic.grant_publish(grantee)
-        self._key.grant(grantee, "kms:Decrypt", "kms:GenerateDataKey*")
+    def let_announce(self, role: Role) -> None:
+        """Allow publishing."""
+        allow(role, ["sns:Publish"], [self.topic.topic_arn])
+        self._key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")

@@ -1,10 +1,11 @@
 """The roles that SageMaker assumes: one for jobs, one for hosting."""
 
 from aws_cdk import Stack
-from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
+from aws_cdk.aws_iam import Role, ServicePrincipal
 from constructs import Construct
 
 from visionml.cdk.units.image import Image
+from visionml.cdk.units.permissions import allow, arn
 
 _NETWORK_ACTIONS = (
     "ec2:CreateNetworkInterface",
@@ -34,50 +35,47 @@ class SagemakerRole(Construct):
         in_network: bool,
     ) -> None:
         super().__init__(scope, id)
-        self._stack = Stack.of(self)
         self.role = Role(
             self,
             "Role",
             assumed_by=ServicePrincipal(
                 "sagemaker.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": self._stack.account}},
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
             ),
             description=description,
         )
-        image.grant_pull(self.role)
+        image.let_pull(self.role)
         self._let_log(log_groups)
         self._let_measure(metric_namespace)
         if in_network:
             self._let_join_network()
 
     def _let_log(self, groups: list[str]) -> None:
-        stack = self._stack
-        prefix = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group"
-        self.role.add_to_policy(
-            PolicyStatement(
-                actions=[
-                    "logs:CreateLogGroup",
-                    "logs:CreateLogStream",
-                    "logs:DescribeLogStreams",
-                    "logs:PutLogEvents",
-                ],
-                resources=[f"{prefix}:{group}*" for group in groups],
-            )
+        allow(
+            self.role,
+            [
+                "logs:CreateLogGroup",
+                "logs:CreateLogStream",
+                "logs:DescribeLogStreams",
+                "logs:PutLogEvents",
+            ],
+            [arn(self.role, "logs", f"log-group:{group}*") for group in groups],
+            because="SageMaker names the streams, and the group of an endpoint by its name.",
         )
 
     def _let_measure(self, namespace: str) -> None:
-        self.role.add_to_policy(
-            PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],  # the action knows no resources; the condition names the namespace
-                conditions={"StringLike": {"cloudwatch:namespace": namespace}},
-            )
+        allow(
+            self.role,
+            ["cloudwatch:PutMetricData"],
+            ["*"],
+            because="The action knows no resources; a condition names the namespace.",
+            conditions={"StringLike": {"cloudwatch:namespace": namespace}},
         )
 
     def _let_join_network(self) -> None:
-        self.role.add_to_policy(
-            PolicyStatement(
-                actions=list(_NETWORK_ACTIONS),
-                resources=["*"],  # SageMaker names the interfaces it makes; describing knows none
-            )
+        allow(
+            self.role,
+            _NETWORK_ACTIONS,
+            ["*"],
+            because="SageMaker names the network interfaces it makes; describing knows none.",
         )

@@ -1,0 +1,113 @@
+"""What roles may do. Each permission names its actions, and each wildcard its reason."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk.aws_iam import PolicyStatement, Role
+from aws_cdk.aws_kms import IKey
+
+from visionml.cdk.findings import acknowledge, wildcard
+from visionml.contracts.names import Names
+
+_VERSIONS = "A version's parameter is named by the run that trained it, unknown until then."
+
+
+def allow(
+    role: Role,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    *,
+    because: str = "",
+    conditions: Mapping[str, Any] | None = None,
+) -> None:
+    """Allow a role actions on resources; where a resource holds a wildcard, say why."""
+    if any("*" in action for action in actions):
+        raise ValueError(f"Name the actions instead of using a wildcard: {actions}.")
+    role.add_to_policy(
+        PolicyStatement(
+            actions=list(actions),
+            resources=list(resources),
+            conditions=dict(conditions) if conditions else None,
+        )
+    )
+    for resource in resources:
+        if "*" in resource:
+            if not because:
+                raise ValueError(f"Say why {actions} are allowed on {resource}.")
+            acknowledge(role, {wildcard(Stack.of(role).resolve(resource)): because})
+
+
+def arn(role: Role, service: str, resource: str) -> str:
+    """Return the ARN of a resource in the role's account and region."""
+    stack = Stack.of(role)
+    return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
+
+
+def read_objects(role: Role, bucket: str, key: IKey, *, prefix: str) -> None:
+    """Allow listing and reading the objects below a prefix such as ``images/``."""
+    _objects(role, bucket, ["s3:GetObject"], prefix)
+    key.grant(role, "kms:Decrypt")
+
+
+def write_objects(role: Role, bucket: str, key: IKey, *, prefix: str) -> None:
+    """Allow listing, reading and writing the objects below a prefix, and deleting none."""
+    _objects(role, bucket, ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], prefix)
+    key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+
+def _objects(role: Role, bucket: str, actions: list[str], prefix: str) -> None:
+    bucket_arn = f"arn:{Stack.of(role).partition}:s3:::{bucket}"
+    reason = f"The objects below {prefix} come and go while the role stays."
+    allow(role, actions, [f"{bucket_arn}/{prefix}*"], because=reason)
+    below = {"StringLike": {"s3:prefix": f"{prefix}*"}}
+    allow(role, ["s3:ListBucket"], [bucket_arn], conditions=below)
+
+
+def register_models(role: Role, names: Names) -> None:
+    """Allow adding packages to the model package group, and writing their metadata."""
+    group = names.model_package_group
+    allow(
+        role,
+        ["sagemaker:CreateModelPackage"],
+        [
+            arn(role, "sagemaker", f"model-package-group/{group}"),
+            arn(role, "sagemaker", f"model-package/{group}/*"),
+        ],
+        because="SageMaker numbers the packages of the group.",
+    )
+    versions = arn(role, "ssm", f"parameter{names.version_parameter('*')}")
+    allow(role, ["ssm:GetParameter", "ssm:PutParameter"], [versions], because=_VERSIONS)
+
+
+def read_versions(role: Role, names: Names) -> None:
+    """Allow reading the registered versions and their packages."""
+    versions = arn(role, "ssm", f"parameter{names.version_parameter('*')}")
+    allow(role, ["ssm:GetParameter"], [versions], because=_VERSIONS)
+    allow(
+        role,
+        ["sagemaker:DescribeModelPackage"],
+        [arn(role, "sagemaker", f"model-package/{names.model_package_group}/*")],
+        because="SageMaker numbers the packages of the group.",
+    )
+
+
+def activate_versions(role: Role, names: Names) -> None:
+    """Allow saying which version is in production."""
+    active = arn(role, "ssm", f"parameter{names.active_version_parameter}")
+    allow(role, ["ssm:GetParameter", "ssm:PutParameter"], [active])
+
+
+def use_endpoint(role: Role, names: Names, *actions: str) -> None:
+    """Allow operations on the endpoint, such as ``InvokeEndpoint``."""
+    endpoint = arn(role, "sagemaker", f"endpoint/{names.endpoint}")
+    allow(role, [f"sagemaker:{action}" for action in actions], [endpoint])
+
+
+def hand_over(role: Role, *, given: Role, volume_key: IKey) -> None:
+    """Allow giving SageMaker, and nobody else, a role to act with and a key for its volumes."""
+    to_sagemaker = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    allow(role, ["iam:PassRole"], [given.role_arn], conditions=to_sagemaker)
+    volume_key.grant(role, "kms:DescribeKey")
+    for_volumes = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    allow(role, ["kms:CreateGrant"], [volume_key.key_arn], conditions=for_volumes)
