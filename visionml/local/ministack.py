@@ -94,6 +94,8 @@ def register_service(
     the signature was checked; what the caller may do is for the handler to ask of `denial`.
     A header named ``Content-Type`` is rewritten to a JSON service's; one in lower case is not.
     """
+    # without an entry here, the first request looks for the name in all of botocore's models
+    router.SERVICE_PATTERNS.setdefault(name, {})
     app.SERVICE_HANDLERS[name] = handler
     app.SERVICE_REGISTRY[name] = {"module": name}
     app._loaded_modules[name] = SimpleNamespace(

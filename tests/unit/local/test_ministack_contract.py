@@ -93,6 +93,7 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
 }
 
 _REGISTRIES: dict[str, list[str]] = {
+    "core.router": ["SERVICE_PATTERNS"],
     "app": ["SERVICE_HANDLERS", "SERVICE_REGISTRY", "_loaded_modules"],
     "services.stepfunctions": [
         "_SERVICE_DISPATCH",
