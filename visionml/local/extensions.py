@@ -3,7 +3,7 @@
 import importlib.util
 import re
 
-from visionml.local import ministack
+from visionml.local import metrics, ministack, resources, steps
 from visionml.local.state import Project, State
 
 _API_HOST = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
@@ -11,9 +11,12 @@ _API_HOST = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws
 
 def install(project: Project, state: State) -> None:
     """Add to MiniStack what it lacks, before the first request."""
+    metrics.install()
+    resources.install()
+    steps.install()
     ministack.rewrite_outputs(
         lambda value: _API_HOST.sub(rf"{state.endpoint_url}/_aws/execute-api/\1", value)
     )
     if importlib.util.find_spec("visionml.local.sagemaker.install"):
         module = importlib.import_module("visionml.local.sagemaker.install")
-        module.install(project)
+        module.install(project, state)
