@@ -8,7 +8,7 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, reasons: Mapping[str, str]) -> None:
-    """Accept findings on a construct and below, such as ``{"AwsSolutions-S1": "It holds logs."}``."""
+    """Accept findings, given as id and reason, on a construct and what is below it."""
     Validations.of(construct).acknowledge(
         *(Acknowledgment(id=finding, reason=reason) for finding, reason in reasons.items())
     )
