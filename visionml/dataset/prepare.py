@@ -8,6 +8,7 @@ work by key: each prepares the images it was given and numbers its shards by its
 import argparse
 import hashlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -139,7 +140,7 @@ def _decoded(part: Sequence[tuple[Path, ManifestEntry]], image_size: int) -> Pix
         except ImageRefused as error:
             raise DatasetInvalid(f"{entry.key} cannot be decoded: {error.message}") from error
 
-    with ThreadPoolExecutor(thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode") as pool:
         for _ in pool.map(fill, range(len(part))):
             pass
     return result

@@ -1,6 +1,7 @@
 """Walk a folder per class; every file is either an image that decodes or refused with a reason."""
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +54,7 @@ def scan(source: Path, *, limits: Limits, on_progress: Progress | None = None) -
     files = _files(source)
     accepted: list[ScannedImage] = []
     refused: list[RefusedImage] = []
-    with ThreadPoolExecutor(thread_name_prefix="scan") as pool:
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="scan") as pool:
         for start in range(0, len(files), _AT_ONCE):
             batch = files[start : start + _AT_ONCE]
             for result in pool.map(lambda path: _examine(path, source, limits), batch):
