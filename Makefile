@@ -11,9 +11,9 @@ INSTALLED := $(VENV)/.installed
 AWS_CLI := .venv-aws/.installed
 PIP := -m pip --disable-pip-version-check --no-input
 
-# The first suitable interpreter, or nothing. PYTHON=/path/to/python overrules it.
+# The first suitable interpreter, the machine's own before others. PYTHON=/path/to/python overrules it.
 define find_python
-for candidate in $(PYTHON) python3.12 python3.11 python3.13 python3; do \
+for candidate in $(PYTHON) python3 python3.12 python3.11 python3.13; do \
 	if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		>/dev/null 2>&1; then python="$$candidate"; break; fi; \
 done; \
