@@ -1,0 +1,1 @@
+"""The container's HTTP server, what the API's Lambda asks of it, and the caller's client."""

@@ -1,0 +1,105 @@
+"""One worker process: uvicorn on connections that the listening process accepted."""
+
+import asyncio
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from visionml.serving.application import create
+from visionml.serving.engine import Engine
+from visionml.serving.process import CLOSED, READY
+from visionml.serving.settings import ServerSettings
+
+_KEEP_ALIVE_SECONDS = 75
+_LAST_ARRIVALS_SECONDS = 0.05
+
+
+def run(settings: ServerSettings, channel: socket.socket) -> None:
+    """Load and warm the model, say so on `channel`, and serve the connections it brings.
+
+    Raises
+    ------
+    VisionmlError
+        The model cannot be loaded.
+    """
+    engine = Engine.load(settings.model_folder, settings.limits)
+    engine.warm_up()
+    config = uvicorn.Config(
+        create(engine),
+        loop="uvloop",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(settings.drain_seconds),
+    )
+    _Server(config, channel).run()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, fed with accepted connections in place of a port to listen on."""
+
+    def __init__(self, config: uvicorn.Config, channel: socket.socket) -> None:
+        super().__init__(config)
+        self._channel = channel
+        self._arrivals: set[asyncio.Task[Any]] = set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        self.servers = []
+        self._channel.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._arrived)
+        self._channel.send(READY)
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().remove_reader(self._channel.fileno())
+        while self._adopt():  # what was handed over before the listening process stopped
+            pass
+        await asyncio.sleep(_LAST_ARRIVALS_SECONDS)
+        await super().shutdown(sockets)
+
+    def closed(self) -> None:
+        """Tell the listening process that this one has a connection less."""
+        try:
+            self._channel.send(CLOSED)
+        except OSError:  # it is gone, or has not listened for a long time
+            self.should_exit = True
+
+    def _arrived(self) -> None:
+        if not self._adopt():  # readable, yet empty: the listening process ended
+            self.should_exit = True
+            asyncio.get_running_loop().remove_reader(self._channel.fileno())
+
+    def _adopt(self) -> bool:
+        """Take a connection from the channel; return whether there was one."""
+        try:
+            _, handles, _, _ = socket.recv_fds(self._channel, 1, 1)
+        except OSError:
+            return False
+        for handle in handles:
+            arrival = asyncio.ensure_future(self._serve_connection(socket.socket(fileno=handle)))
+            self._arrivals.add(arrival)
+            arrival.add_done_callback(self._arrivals.discard)
+        return bool(handles)
+
+    async def _serve_connection(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(lambda: _Connection(self), connection)
+
+
+class _Connection(HttpToolsProtocol):
+    """uvicorn's protocol, which tells the server when its connection ends."""
+
+    def __init__(self, server: _Server) -> None:
+        super().__init__(server.config, server.server_state, {})
+        self._server = server
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._server.closed()
