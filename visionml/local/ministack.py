@@ -13,13 +13,14 @@ import asyncio
 import contextvars
 import functools
 import json
+import math
 import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
@@ -335,11 +336,26 @@ def _service_session(role_arn: str) -> Session:
 # --- Step Functions --------------------------------------------------------------------------
 
 _machine_role: contextvars.ContextVar[str] = contextvars.ContextVar("machine_role", default="")
+_execution: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
+    "execution", default=MappingProxyType({})
+)
+_deadline: contextvars.ContextVar[float] = contextvars.ContextVar("deadline", default=math.inf)
 
 
 def execution_role() -> str:
     """Return the role ARN of the state machine whose task is running; empty outside one."""
     return _machine_role.get()
+
+
+def execution_name() -> str:
+    """Return the name of the execution whose task is running; empty outside one."""
+    return str(_execution.get().get("name", ""))
+
+
+def task_abandoned() -> bool:
+    """Tell whether nobody waits for the running task any more: it was stopped or is overdue."""
+    status = _execution.get().get("status", "RUNNING")
+    return status != "RUNNING" or time.monotonic() > _deadline.get()
 
 
 def execution_error(error: str, cause: str) -> Exception:
@@ -387,6 +403,9 @@ def enforce_machine_roles(
     stepfunctions._invoke_with_callback = _permitted(
         stepfunctions._invoke_with_callback, permissions
     )
+    stepfunctions._invoke_resource_with_timeout = _timed(
+        stepfunctions._invoke_resource_with_timeout
+    )
     app.call_service_handler_sync = _signed_by_machine(app.call_service_handler_sync)
 
 
@@ -396,10 +415,24 @@ def _under_machine_role(run: Callable[[str], None]) -> Callable[[str], None]:
         execution = stepfunctions._executions.get(execution_arn) or {}
         machine = stepfunctions._state_machines.get(execution.get("stateMachineArn")) or {}
         token = _machine_role.set(machine.get("roleArn", ""))
+        execution_token = _execution.set(execution)
         try:
             run(execution_arn)
         finally:
             _machine_role.reset(token)
+            _execution.reset(execution_token)
+
+    return wrapped
+
+
+def _timed(invoke: Callable[[str, Any, float], Any]) -> Callable[[str, Any, float], Any]:
+    @functools.wraps(invoke)
+    def wrapped(resource: str, parameters: Any, timeout: float) -> Any:
+        token = _deadline.set(time.monotonic() + float(timeout))
+        try:
+            return invoke(resource, parameters, timeout)
+        finally:
+            _deadline.reset(token)
 
     return wrapped
 

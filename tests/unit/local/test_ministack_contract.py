@@ -75,6 +75,7 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
     "services.stepfunctions": {
         "_run_execution": ["exec_arn"],
         "_invoke_resource": ["resource", "input_data"],
+        "_invoke_resource_with_timeout": ["resource", "input_data", "timeout"],
         "_invoke_with_callback": ["resource", "input_data", "token", "state_def"],
     },
     "services.cloudformation.provisioners": {
