@@ -7,6 +7,7 @@ from visionml.contracts.settings import Settings
 VARIANT_A = "ModelA"
 VARIANT_B = "ModelB"
 METRIC_NAMESPACE = "VisionML"
+API_STAGE = "live"
 
 
 def active_version_parameter(prefix: str) -> str:

@@ -31,10 +31,9 @@ from constructs import Construct
 from visionml.cdk.findings import acknowledge
 from visionml.cdk.units.lifetime import removal_policy
 from visionml.cdk.units.log_group import log_group
-from visionml.contracts.names import Names
+from visionml.contracts.names import API_STAGE, Names
 from visionml.contracts.settings import Settings
 
-STAGE = "live"
 BINARY_TYPES = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
 
 _REFUSALS = {
@@ -97,7 +96,7 @@ class InferenceApi(Construct):
             settings=self._settings,
         )
         return StageOptions(
-            stage_name=STAGE,
+            stage_name=API_STAGE,
             tracing_enabled=True,
             metrics_enabled=True,
             logging_level=MethodLoggingLevel.ERROR,
