@@ -3,12 +3,12 @@
 import json
 import shlex
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visionml.local import control, state
-from visionml.local.state import Project, State
+if TYPE_CHECKING:
+    from visionml.local.state import State
 
 local = typer.Typer(
     name="local",
@@ -23,6 +23,9 @@ Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Listen here; e
 @local.command()
 def up(*, port: Port = None, as_json: AsJson = False) -> None:
     """Start the embedded AWS in the background, unless it runs already."""
+    from visionml.local import control
+    from visionml.local.state import Project
+
     began = time.monotonic()
     _started(control.up(Project.find(), port=port), time.monotonic() - began, as_json=as_json)
 
@@ -30,6 +33,9 @@ def up(*, port: Port = None, as_json: AsJson = False) -> None:
 @local.command()
 def down(*, as_json: AsJson = False) -> None:
     """Stop the embedded AWS and every process it started."""
+    from visionml.local import control
+    from visionml.local.state import Project
+
     stopped = control.down(Project.find())
     if as_json:
         typer.echo(json.dumps({"running": False, "stopped": stopped}))
@@ -42,6 +48,9 @@ def down(*, as_json: AsJson = False) -> None:
 @local.command()
 def status(*, as_json: AsJson = False) -> None:
     """Say whether the embedded AWS runs, and where; exit 3 when it does not."""
+    from visionml.local import control
+    from visionml.local.state import Project
+
     found = control.status(Project.find())
     if as_json:
         typer.echo(json.dumps(found))
@@ -55,7 +64,9 @@ def status(*, as_json: AsJson = False) -> None:
 @local.command()
 def env(*, as_json: AsJson = False) -> None:
     """Print the exports after which any AWS client uses it: eval "$(visionml local env)"."""
-    variables = state.read(Project.find()).environment()
+    from visionml.local import state
+
+    variables = state.read().environment()
     if as_json:
         typer.echo(json.dumps(variables))
         return
@@ -66,11 +77,14 @@ def env(*, as_json: AsJson = False) -> None:
 @local.command()
 def reset(*, port: Port = None, as_json: AsJson = False) -> None:
     """Forget everything in the embedded AWS and start it empty, with the same port and key."""
+    from visionml.local import control
+    from visionml.local.state import Project
+
     began = time.monotonic()
     _started(control.reset(Project.find(), port=port), time.monotonic() - began, as_json=as_json)
 
 
-def _started(running: State, seconds: float, *, as_json: bool) -> None:
+def _started(running: "State", seconds: float, *, as_json: bool) -> None:
     if as_json:
         typer.echo(
             json.dumps(

@@ -147,7 +147,7 @@ class Runs:
         NotFound
             There is none.
         """
-        runs = self.list()
+        runs = self.table()
         of_status = runs[runs["status"] == status] if len(runs) else runs
         if not len(of_status):
             raise NotFound(
@@ -155,7 +155,7 @@ class Runs:
             )
         return TrainingRun(self._platform, str(of_status.index[0]))
 
-    def list(self) -> pd.DataFrame:
+    def table(self) -> pd.DataFrame:
         """Return every run, the newest first."""
         nodes = [
             node

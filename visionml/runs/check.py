@@ -20,7 +20,7 @@ from visionml.runs.source import load, notebooks, parameters_cells
 MAXIMUM_LINES = 20
 MEDIAN_LINES = 4
 PROSE_SHARE = 0.5
-"""Of a notebook's cells; the habit is two thirds."""
+"""Of a notebook's characters; the habit is two thirds."""
 _PARAMETER = re.compile(r"^\w+: [\w\[\], |]+ = .+  # .+$")
 
 
@@ -55,8 +55,9 @@ def _story(node: NotebookNode) -> Iterator[str]:
     headings = [line for cell in prose for line in cell.source.splitlines() if line[:2] == "# "]
     if len(headings) != 1 or not node.cells[0].source.startswith("# "):
         yield "it does not begin with its one title"
-    if len(prose) < PROSE_SHARE * len(node.cells):
-        yield "it has less prose than code"
+    written = sum(len(cell.source) for cell in prose)
+    if written < PROSE_SHARE * sum(len(cell.source) for cell in node.cells):
+        yield f"less than {PROSE_SHARE:.0%} of it is prose"
     if len(parameters_cells(node)) != 1:
         yield "it does not have one cell tagged parameters"
     for cell in parameters_cells(node):

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from visionml.contracts.summary import NotebookResult, RunSummary
-from visionml.runs.execute import CellFailure
+from visionml.runs.execute import NotebookStopped
 from visionml.runs.page import format_figure, label
 from visionml.runs.series import Display
 from visionml.runs.source import Notebook
@@ -106,13 +106,14 @@ def stage(console: Console, doing: str) -> Iterator[None]:
     console.print(f"{doing}: {time.monotonic() - clock:.1f} s", highlight=False)
 
 
-def show_failure(console: Console, notebook: str, failure: CellFailure) -> None:
+def show_failure(console: Console, stopped: NotebookStopped) -> None:
     """Show the cell that stopped a notebook, and what it raised."""
+    failure = stopped.failure
     console.print()
-    title = f"{notebook}, {failure.cell}"
     if failure.source:
+        title = f"{stopped.notebook}, {failure.cell}"
         console.print(Panel(Syntax(failure.source, "python", word_wrap=True), title=title))
-    console.print(Text(failure.traceback.strip() or f"{title}: {failure.message}"), soft_wrap=True)
+    console.print(Text(failure.traceback.strip() or failure.message), soft_wrap=True)
 
 
 def show_summary(console: Console, summary: RunSummary) -> None:

@@ -43,8 +43,12 @@ class CellFailure:
 class NotebookStopped(JobFailed):
     """A cell raised; the partial notebook is kept."""
 
-    def __init__(self, failure: CellFailure) -> None:
-        super().__init__(str(failure))
+    def __init__(self, notebook: str, failure: CellFailure, *, kept: Path) -> None:
+        super().__init__(
+            f"The notebook {notebook} stopped at {failure}",
+            hint=f"What ran of it is kept in {kept}.",
+        )
+        self.notebook = notebook
         self.failure = failure
 
 
@@ -98,15 +102,15 @@ def execute(
             on_cell=watched,
         )
     except papermill.PapermillExecutionError as error:
-        raise NotebookStopped(
-            CellFailure(
-                cell=f"In [{error.exec_count}]",
-                source=error.source,
-                error=error.ename,
-                message=error.evalue,
-                traceback=_COLOURS.sub("", "\n".join(error.traceback)),
-            )
-        ) from error
+        failure = CellFailure(
+            cell=f"In [{error.exec_count}]",
+            source=error.source,
+            error=error.ename,
+            message=error.evalue,
+            traceback=_COLOURS.sub("", "\n".join(error.traceback)),
+        )
+        raise NotebookStopped(notebook.name, failure, kept=output) from error
     except (CellTimeoutError, DeadKernelError) as error:
         kind, message = type(error).__name__, str(error)
-        raise NotebookStopped(CellFailure(f"cell {begun}", "", kind, message, "")) from error
+        failure = CellFailure(f"cell {begun}", "", kind, message, "")
+        raise NotebookStopped(notebook.name, failure, kept=output) from error

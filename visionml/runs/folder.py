@@ -31,6 +31,11 @@ class RunFolder:
         """Return where a notebook's rendered page goes."""
         return self.path / f"{name}.html"
 
+    def read(self) -> RunSummary | None:
+        """Return what ``summary.json`` says so far; None before the first notebook ended."""
+        path = self.path / SUMMARY_FILE
+        return RunSummary.model_validate_json(path.read_bytes()) if path.exists() else None
+
     def write(self, summary: RunSummary) -> None:
         """Write ``summary.json`` in one step, so that a reader never sees half of it."""
         temporary = self.path / f".{SUMMARY_FILE}"

@@ -1,0 +1,52 @@
+"""``visionml``: the platform from the command line.
+
+Commands import what they use when they run, so that the command line itself starts at once.
+"""
+
+import json
+import sys
+
+import typer
+
+from visionml.cli.datasets import dataset
+from visionml.cli.demo import demo
+from visionml.cli.local import local
+from visionml.cli.models import evaluate, lineage, predict, promote, train
+from visionml.cli.stacks import deploy, destroy, synth
+from visionml.errors import VisionmlError
+
+app = typer.Typer(
+    name="visionml",
+    help="A production vision ML platform on AWS whose CloudFormation also runs on a laptop.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(rich_help_panel="On this computer")(demo)
+app.add_typer(local, rich_help_panel="On this computer")
+app.command(rich_help_panel="The stacks")(synth)
+app.command(rich_help_panel="The stacks")(deploy)
+app.command(rich_help_panel="The stacks")(destroy)
+app.add_typer(dataset, rich_help_panel="Models")
+app.command(rich_help_panel="Models")(train)
+app.command(rich_help_panel="Models")(evaluate)
+app.command(rich_help_panel="Models")(promote)
+app.command(rich_help_panel="Models")(predict)
+app.command(rich_help_panel="Models")(lineage)
+
+
+def main() -> None:
+    """Run a command and exit; an error made on purpose is a sentence, not a traceback."""
+    try:
+        app()
+    except VisionmlError as error:
+        _tell(error, as_json="--json" in sys.argv)
+        sys.exit(error.exit_code)
+
+
+def _tell(error: VisionmlError, *, as_json: bool) -> None:
+    if as_json:
+        told = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+        sys.stderr.write(f"{json.dumps(told)}\n")
+    else:
+        sys.stderr.write(f"Error: {error}\n")

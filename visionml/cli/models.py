@@ -1,0 +1,127 @@
+"""``visionml train``, ``evaluate``, ``promote``, ``predict`` and ``lineage``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from visionml.cli.options import (
+    AsJson,
+    Environment,
+    print_frame,
+    print_json,
+    print_pairs,
+    progress,
+)
+from visionml.errors import InvalidInput
+
+Dataset = Annotated[str, typer.Option(help="The dataset's name.")]
+DatasetVersion = Annotated[str | None, typer.Option(help="By default the newest.")]
+Architecture = Annotated[str, typer.Option(help="A shipped name, or package.module:NAME.")]
+ImageSize = Annotated[int, typer.Option(help="Height and width of the model's input in pixels.")]
+Hyperparameters = Annotated[
+    list[str] | None, typer.Option("--set", help="A hyperparameter, such as epochs=12; repeatable.")
+]
+Wait = Annotated[bool, typer.Option(help="Wait until the run has ended.")]
+OptionalVersion = Annotated[
+    str | None, typer.Argument(help="A model version, which is its run's id; else the newest.")
+]
+Image = Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP file.")]
+Subject = Annotated[
+    str, typer.Argument(help="A run, model version, deployment, or DATASET@VERSION.")
+]
+
+
+def train(
+    *,
+    dataset: Dataset,
+    dataset_version: DatasetVersion = None,
+    architecture: Architecture = "small-cnn",
+    image_size: ImageSize = 32,
+    hyperparameters: Hyperparameters = None,
+    wait: Wait = True,
+    environment: Environment = "local",
+    as_json: AsJson = False,
+) -> None:
+    """Train, evaluate and, when the gate is passed, register a model."""
+    from visionml import workbench
+
+    session = workbench.open(environment, say=progress(as_json=as_json))
+    chosen = session.datasets.open(dataset, dataset_version)
+    run = session.runs.start(
+        chosen.name,
+        chosen.version,
+        architecture=architecture,
+        image_size=image_size,
+        **dict(_pair(text) for text in hyperparameters or []),
+    )
+    status = run.watch().status if wait else "started"
+    print_pairs({"run": run.run_id, "status": status}, as_json=as_json)
+
+
+def evaluate(
+    run: OptionalVersion = None, *, environment: Environment = "local", as_json: AsJson = False
+) -> None:
+    """Show how a run's model did on the holdout."""
+    from visionml import workbench
+
+    session = workbench.open(environment)
+    found = session.runs.open(run) if run else session.runs.latest()
+    report = found.report()
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    facts = {
+        "model version": report.model_version,
+        "dataset": f"{report.dataset}@{report.dataset_version}",
+        "holdout images": report.images,
+        "accuracy": f"{report.accuracy:.2%}",
+        "macro F1": f"{report.macro_f1:.2%}",
+        "misread": len(report.misread),
+    }
+    print_pairs(facts, as_json=False)
+
+
+def promote(
+    version: OptionalVersion = None, *, environment: Environment = "local", as_json: AsJson = False
+) -> None:
+    """Put a registered model version on the endpoint."""
+    from visionml import workbench
+
+    session = workbench.open(environment, say=progress(as_json=as_json))
+    outcome = session.models.promote(version or session.models.latest().version)
+    print_pairs(outcome.model_dump(mode="json"), as_json=as_json)
+
+
+def predict(image: Image, *, environment: Environment = "local", as_json: AsJson = False) -> None:
+    """Send an image to the inference API and print the answer."""
+    from visionml import workbench
+
+    answer = workbench.open(environment).api.predict(image)
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
+        return
+    facts = answer.model_dump(exclude={"probabilities"})
+    print_pairs({name.replace("_", " "): value for name, value in facts.items()}, as_json=False)
+
+
+def lineage(
+    subject: Subject, *, environment: Environment = "local", as_json: AsJson = False
+) -> None:
+    """Show which dataset and run made a model, and where it was deployed."""
+    from visionml import workbench
+
+    trace = workbench.open(environment).lineage.of(subject)
+    if as_json:
+        print_json(trace.graph.model_dump(mode="json"))
+        return
+    print_frame(trace.nodes(), as_json=False, empty="")
+    typer.echo("")
+    print_frame(trace.edges(), as_json=False, empty="It is not linked to anything.")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise InvalidInput(f"{text!r} is not a hyperparameter.", hint="Write it as epochs=12.")
+    return name, value

@@ -1,0 +1,174 @@
+"""The CloudFormation stacks of an environment: deploy, look at, destroy."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pandas as pd
+
+from visionml.aws.errors import translated
+from visionml.desks.platform import Platform, Say
+from visionml.errors import NotFound
+
+
+class Progress(NamedTuple):
+    """How far a stack is, or a line from a tool that does not say."""
+
+    stack: str
+    done: int
+    total: int
+    line: str
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a deployment found and did."""
+
+    stacks: pd.DataFrame
+    """The stacks that stand."""
+    changed: tuple[str, ...] | None = None
+    """Those that were created or updated; None where the deployer does not say."""
+    recorded: Mapping[str, str] = field(default_factory=dict)
+    """Resource types that are only recorded here, and what that leaves undone."""
+
+
+class Deployer(Protocol):
+    """Brings a cloud assembly to where the environment is."""
+
+    def deploy(
+        self, assembly: Path, *, on_progress: OnProgress
+    ) -> tuple[tuple[str, ...] | None, Mapping[str, str]]:
+        """Create or update every stack; return which changed, and what is only recorded."""
+
+    def destroy(self, assembly: Path, *, on_progress: OnProgress) -> None:
+        """Delete every stack of the assembly, the ones that build on others first."""
+
+
+def told(say: Say) -> OnProgress:
+    """Tell progress as lines: one for each stack that is done, and every line of a tool."""
+
+    def tell(progress: Progress) -> None:
+        if not progress.stack:
+            say(progress.line)
+        elif progress.done == progress.total:
+            say(f"{progress.stack}: {progress.done} of {progress.total}")
+
+    return tell
+
+
+class Stacks:
+    """The stacks of an environment."""
+
+    def __init__(self, platform: Platform, deployer: Deployer) -> None:
+        self._platform = platform
+        self._deployer = deployer
+
+    def synth(self, output: Path) -> list[str]:
+        """Write the templates and assets to a folder and return the names of the stacks."""
+        from visionml.cdk.synth import synthesise  # noqa: PLC0415 - takes seconds to import
+
+        assembly = synthesise(self._platform.settings, output)
+        return [stack.stack_name for stack in assembly.stacks]
+
+    def deploy(self, *, on_progress: OnProgress | None = None) -> Deployed:
+        """Synthesise, then create or update every stack.
+
+        Raises
+        ------
+        JobFailed
+            A stack failed and was rolled back; the message names the resource and the reason.
+        """
+        tell = on_progress or told(self._platform.say)
+        with tempfile.TemporaryDirectory(prefix="visionml-") as folder:
+            self.synth(Path(folder))
+            changed, recorded = self._deployer.deploy(Path(folder), on_progress=tell)
+        return Deployed(self.table(), changed, recorded)
+
+    def destroy(self, *, on_progress: OnProgress | None = None) -> pd.DataFrame:
+        """Delete every stack; return what is left, which is nothing where data is not retained."""
+        tell = on_progress or told(self._platform.say)
+        with tempfile.TemporaryDirectory(prefix="visionml-") as folder:
+            self.synth(Path(folder))
+            self._deployer.destroy(Path(folder), on_progress=tell)
+        return self.table()
+
+    def remaining(self) -> pd.DataFrame:
+        """Return what costs money and carries the environment's names, whoever made it."""
+        rows = [
+            {"kind": kind, "name": name}
+            for kind, names in self._billable()
+            for name in names
+            if self._ours(name) or name.startswith(self._platform.names.deployed(""))
+        ]
+        return pd.DataFrame(rows, columns=pd.Index(["kind", "name"]))
+
+    def table(self) -> pd.DataFrame:
+        """Return the stacks that stand: name, status, number of resources."""
+        rows = [
+            {"stack": name, "status": status, "resources": len(self._resources(name))}
+            for name, status in self._standing()
+        ]
+        return pd.DataFrame(rows, columns=pd.Index(["stack", "status", "resources"]))
+
+    def resources(self) -> pd.DataFrame:
+        """Return how many resources of each type stand, over all stacks."""
+        types = [kind for name, _ in self._standing() for kind in self._resources(name)]
+        counted = pd.Series(types, dtype=str).value_counts()
+        return counted.rename_axis("type").rename("resources").to_frame()
+
+    def outputs(self) -> dict[str, str]:
+        """Return the outputs of every stack."""
+        with translated("list the stacks"):
+            pages = self._platform.aws.cloudformation.get_paginator("describe_stacks").paginate()
+            return {
+                output["OutputKey"]: output["OutputValue"]
+                for page in pages
+                for stack in page["Stacks"]
+                if self._ours(stack["StackName"])
+                for output in stack.get("Outputs", [])
+            }
+
+    def _billable(self) -> Iterator[tuple[str, list[str]]]:
+        aws = self._platform.aws
+        with translated("look for what is left"):
+            endpoints = aws.sagemaker.get_paginator("list_endpoints").paginate()
+            yield "endpoint", [e["EndpointName"] for page in endpoints for e in page["Endpoints"]]
+            models = aws.sagemaker.get_paginator("list_models").paginate()
+            yield "model", [m["ModelName"] for page in models for m in page["Models"]]
+            buckets = aws.s3.list_buckets()["Buckets"]
+            ending = f"-{self._platform.account}"
+            yield "bucket", [bucket["Name"].removesuffix(ending) for bucket in buckets]
+            tables = aws.dynamodb.meta.client.get_paginator("list_tables").paginate()
+            yield "table", [name for page in tables for name in page["TableNames"]]
+
+    def _standing(self) -> list[tuple[str, str]]:
+        with translated("list the stacks"):
+            pages = self._platform.aws.cloudformation.get_paginator("describe_stacks").paginate()
+            found = [(s["StackName"], s["StackStatus"]) for page in pages for s in page["Stacks"]]
+        return [
+            (name, status)
+            for name, status in found
+            if self._ours(name) and status != "DELETE_COMPLETE"
+        ]
+
+    def _ours(self, stack: str) -> bool:
+        before, _, after = self._platform.names.stack("*").partition("*")
+        return stack.startswith(before) and stack.endswith(after)
+
+    def _resources(self, stack: str) -> list[str]:
+        client = self._platform.aws.cloudformation
+        try:
+            with translated(f"list the resources of {stack}"):
+                pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
+                return [
+                    resource["ResourceType"]
+                    for page in pages
+                    for resource in page["StackResourceSummaries"]
+                ]
+        except NotFound:  # it was deleted meanwhile
+            return []

@@ -1,0 +1,142 @@
+"""The front desk of notebooks and ad-hoc work: ``open("local")`` or ``open("dev")``.
+
+>>> from visionml import workbench
+>>> session = workbench.open("local")
+>>> session.models.registered()
+
+A session's attributes are desks: ``stacks``, ``datasets``, ``runs``, ``models``, ``endpoint``,
+``api``, ``lineage`` and ``alarms``. Every environment offers the same; only here, and in the
+command line, is it decided whether an environment is the embedded AWS or an account.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from visionml.aws.session import Aws
+from visionml.contracts import settings
+from visionml.desks.alarms import Alarms
+from visionml.desks.api import Api
+from visionml.desks.card import Card
+from visionml.desks.cdk_cli import CdkCli
+from visionml.desks.datasets import Datasets
+from visionml.desks.endpoint import Endpoint
+from visionml.desks.lineage import Lineage
+from visionml.desks.models import Models
+from visionml.desks.platform import Platform, Say
+from visionml.desks.runs import Runs
+from visionml.desks.stacks import Deployer, OnProgress, Progress, Stacks
+
+if TYPE_CHECKING:
+    from visionml.local.deploy import Event
+
+LOCAL = "local"
+
+
+class Session:
+    """One environment of the platform, opened for work."""
+
+    def __init__(self, platform: Platform, deployer: Deployer) -> None:
+        self.settings = platform.settings
+        self.names = platform.names
+        self.aws = platform.aws
+        self.stacks = Stacks(platform, deployer)
+        self.datasets = Datasets(platform)
+        self.runs = Runs(platform)
+        self.models = Models(platform)
+        self.endpoint = Endpoint(platform)
+        self.api = Api(platform)
+        self.lineage = Lineage(platform)
+        self.alarms = Alarms(platform)
+
+    def __repr__(self) -> str:
+        return f"<Session of {self.settings.environment} in {self.aws.region}>"
+
+    def describe(self) -> Card:
+        """Return where this session works, to be looked at."""
+        return Card(
+            f"Environment {self.settings.environment}",
+            {
+                "account": self.aws.account,
+                "region": self.aws.region,
+                "name prefix": self.settings.prefix,
+                "stacks": ", ".join(self.stacks.table()["stack"]) or "none yet",
+                "model in production": self._active() or "none yet",
+            },
+        )
+
+    def _active(self) -> str | None:
+        return self.models.active()
+
+
+def open(  # noqa: A001 - read as workbench.open
+    environment: str, *, overrides: Mapping[str, Any] | None = None, say: Say = print
+) -> Session:
+    """Open an environment: ``local`` is the embedded AWS, others are accounts.
+
+    Accounts are reached with the credentials that boto3 finds. `overrides` are settings such as
+    ``{"training.minimum_accuracy": 0.9}``; `say` takes lines of progress.
+
+    Raises
+    ------
+    SettingsInvalid
+        There is no such environment, or an override does not fit.
+    NotFound
+        The embedded AWS is not running.
+    """
+    wanted = settings.load(environment, overrides)
+    if environment == LOCAL:
+        return _embedded(wanted, say)
+    platform = Platform(
+        settings=wanted,
+        aws=Aws(boto3.Session(region_name=wanted.region)),
+        say=say,
+        api_address=lambda api, stage: (
+            f"https://{api}.execute-api.{wanted.region}.amazonaws.com/{stage}"
+        ),
+        ca_bundle=None,
+    )
+    return Session(platform, CdkCli())
+
+
+def _embedded(wanted: settings.Settings, say: Say) -> Session:
+    from visionml.local import state  # noqa: PLC0415 - accounts do without it
+
+    running = state.read()
+    platform = Platform(
+        settings=wanted,
+        aws=running.connect(),
+        say=say,
+        api_address=lambda api, stage: (
+            f"{running.endpoint_url}/restapis/{api}/{stage}/_user_request_"
+        ),
+        ca_bundle=running.ca_bundle,
+    )
+    return Session(platform, _EmbeddedDeployer())
+
+
+class _EmbeddedDeployer:
+    """Deploys to the embedded AWS, without Docker and without the CDK's command line."""
+
+    def deploy(
+        self, assembly: Path, *, on_progress: OnProgress
+    ) -> tuple[tuple[str, ...], Mapping[str, str]]:
+        from visionml.local import deploy  # noqa: PLC0415 - accounts do without it
+
+        outcome = deploy.deploy(assembly, on_event=_heard(on_progress))
+        return outcome.changed, outcome.recorded
+
+    def destroy(self, assembly: Path, *, on_progress: OnProgress) -> None:
+        from visionml.local import deploy  # noqa: PLC0415 - accounts do without it
+
+        deploy.destroy(assembly, on_event=_heard(on_progress))
+
+
+def _heard(on_progress: OnProgress) -> "Callable[[Event], None]":
+    def hear(event: "Event") -> None:
+        line = f"{event.logical_id} {event.status} {event.reason}".rstrip()
+        on_progress(Progress(event.stack, event.done, event.total, line))
+
+    return hear
