@@ -3,7 +3,7 @@
 import importlib.util
 import re
 
-from visionml.local import metrics, ministack, resources, steps
+from visionml.local import alarms, metrics, ministack, resources, steps
 from visionml.local.state import Project, State
 
 _API_HOST = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
@@ -12,6 +12,7 @@ _API_HOST = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws
 def install(project: Project, state: State) -> None:
     """Add to MiniStack what it lacks, before the first request."""
     metrics.install()
+    alarms.install(state.account, state.region)
     resources.install()
     steps.install()
     ministack.rewrite_outputs(

@@ -620,6 +620,76 @@ def put_metric_data(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
     cloudwatch._put_metric_data({}, request, is_cbor=False, is_json=True)
 
 
+def metric_statistic(
+    namespace: str,
+    name: str,
+    dimensions: Mapping[str, str],
+    *,
+    statistic: str,
+    between: tuple[float, float],
+) -> float | None:
+    """Return a metric's statistic over a time (seconds since the epoch); None without data."""
+    key = (namespace, name, cloudwatch._dims_key(dict(dimensions)))
+    first, last = between
+    points = [p for p in cloudwatch._metrics.get(key) or [] if first < p["Timestamp"] <= last]
+    value = cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points)
+    return float(value) if points and value is not None else None
+
+
+@dataclass(frozen=True)
+class AlarmVerdict:
+    """An alarm's state (``OK``, ``ALARM``, ``INSUFFICIENT_DATA``) and why."""
+
+    state: str
+    reason: str
+
+
+def decide_alarms(
+    decide: Callable[[Mapping[str, Any]], AlarmVerdict | None],
+    check: Callable[[Sequence[Mapping[str, Any]]], None],
+) -> None:
+    """Decide the states of metric alarms by a function of PutMetricAlarm's record.
+
+    `check` refuses the ``Metrics`` of an alarm that a stack creates; MiniStack refuses all of
+    them. The SNS actions, the history and composite alarms stay MiniStack's; a change is also
+    published as an event.
+    """
+
+    def evaluate(alarm: dict[str, Any]) -> None:
+        verdict, before = decide(alarm), alarm["StateValue"]
+        if verdict is None or verdict.state == before:
+            return
+        alarm["StateValue"], alarm["StateReason"] = verdict.state, verdict.reason
+        alarm["StateUpdatedTimestamp"] = int(time.time())
+        cloudwatch._record_history(alarm["AlarmName"], before, verdict.state, verdict.reason)
+        cloudwatch._dispatch_alarm_actions(alarm, before, verdict.state, verdict.reason)
+        cloudwatch._evaluate_parent_alarms(alarm)
+        states = {"state": {"value": verdict.state}, "previousState": {"value": before}}
+        detail = {"alarmName": alarm["AlarmName"], **states}
+        put_event("aws.cloudwatch", "CloudWatch Alarm State Change", detail, [alarm["AlarmArn"]])
+
+    cloudwatch._evaluate_alarm = evaluate
+    record = provisioners._cw_metric_alarm_record
+
+    @functools.wraps(record)
+    def with_metrics(name: str, properties: Properties) -> dict[str, Any]:
+        queries = properties.get("Metrics")
+        if not queries:
+            return dict(record(name, properties))
+        check(queries)
+        simple = {key: value for key, value in properties.items() if key != "Metrics"}
+        made = dict(record(name, {**simple, "MetricName": "-", "Namespace": "-"}))
+        absent = dict.fromkeys(("MetricName", "Namespace", "Statistic", "Period"))
+        return {**made, **absent, "Dimensions": [], "Metrics": queries}
+
+    provisioners._cw_metric_alarm_record = with_metrics
+
+
+def evaluate_alarms() -> None:
+    """Decide every alarm of the account and region now."""
+    cloudwatch._evaluate_all_alarms()
+
+
 def put_log_events(group: str, stream: str, messages: Iterable[str]) -> None:
     """Append lines to a log stream, creating group and stream as needed."""
     if group not in cloudwatch_logs._log_groups:
