@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from aws_cdk import Duration
-from aws_cdk.aws_cloudwatch import IMetric, Metric
+from aws_cdk.aws_cloudwatch import IMetric, MathExpression, Metric
 
 from visionml.contracts.names import API_STAGE, VARIANT_A, Names
 from visionml.contracts.settings import Settings
@@ -35,9 +35,8 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
         Signal(
             "endpoint-errors",
             "Share of failed invocations",
-            f"More than {alarms.error_share:.1%} of invocations end with a 5XX of the container.",
-            # SageMaker publishes 0 or 1 for each invocation, so the average is the share
-            endpoint_metric("Invocation5XXErrors", names.endpoint, VARIANT_A, statistic="Average"),
+            f"More than {alarms.error_share:.1%} of invocations end in a 5XX, crash or timeout.",
+            error_share(names.endpoint, VARIANT_A),
             alarms.error_share,
             periods=2,
         ),
@@ -45,7 +44,7 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             "api-errors",
             "Share of API requests that fail",
             f"More than {alarms.error_share:.1%} of API requests end with a 5XX.",
-            # as above: the average is the share
+            # API Gateway publishes 0 or 1 for each request, so the average is the share
             Metric(
                 namespace="AWS/ApiGateway",
                 metric_name="5XXError",
@@ -116,4 +115,25 @@ def endpoint_metric(name: str, endpoint: str, variant: str, *, statistic: str = 
         dimensions_map={"EndpointName": endpoint, "VariantName": variant},
         statistic=statistic,
         period=_PERIOD,
+    )
+
+
+def error_share(endpoint: str, variant: str) -> MathExpression:
+    """Return failed invocations as a share of all, 0 while there are none.
+
+    SageMaker counts the container's 4XX answers as model errors as well. A refused image is the
+    caller's mistake, so they are taken off; what is left are 5XX, crashes and timeouts.
+    """
+    return MathExpression(
+        expression=(
+            "IF(FILL(invocations, 0) > 0, "
+            "(FILL(model_errors, 0) - FILL(refused, 0)) / FILL(invocations, 1), 0)"
+        ),
+        label="failed share",
+        period=_PERIOD,
+        using_metrics={
+            "invocations": endpoint_metric("Invocations", endpoint, variant),
+            "model_errors": endpoint_metric("InvocationModelErrors", endpoint, variant),
+            "refused": endpoint_metric("Invocation4XXErrors", endpoint, variant),
+        },
     )
