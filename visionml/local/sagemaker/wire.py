@@ -55,25 +55,38 @@ def checked(operation: str, document: Any) -> dict[str, Any]:
 
 def answer(operation: str, values: dict[str, Any]) -> bytes:
     """Return a response body: only members of the output shape, times as seconds since 1970."""
+    return json.dumps(output(operation, values, _seconds)).encode()
+
+
+def output(
+    operation: str, values: dict[str, Any], moment: Callable[[datetime], Any]
+) -> dict[str, Any]:
+    """Return an operation's output, with only what its shape has and times in a given form."""
     shape = service_model().operation_model(operation).output_shape
-    return json.dumps(shaped(shape, values) if shape else {}).encode()
+    return dict(_shaped(shape, values, moment)) if shape else {}
 
 
-def shaped(shape: Any, value: Any) -> Any:
-    """Return a value with only the members that its shape has, ready for JSON."""
+def milliseconds(moment: datetime) -> int:
+    """Return a time as events and Step Functions' SageMaker tasks carry it."""
+    return int(moment.timestamp() * 1000)
+
+
+def _seconds(moment: datetime) -> float:
+    return round(moment.timestamp(), 3)
+
+
+def _shaped(shape: Any, value: Any, moment: Callable[[datetime], Any]) -> Any:
     if shape.type_name == "structure":
         return {
-            name: shaped(member, value[name])
+            name: _shaped(member, value[name], moment)
             for name, member in shape.members.items()
             if value.get(name) is not None
         }
     if shape.type_name == "list":
-        return [shaped(shape.member, item) for item in value]
+        return [_shaped(shape.member, item, moment) for item in value]
     if shape.type_name == "map":
-        return {key: shaped(shape.value, item) for key, item in value.items()}
-    if isinstance(value, datetime):
-        return round(value.timestamp(), 3)
-    return value
+        return {key: _shaped(shape.value, item, moment) for key, item in value.items()}
+    return moment(value) if isinstance(value, datetime) else value
 
 
 def error_body(fault: Fault) -> bytes:

@@ -1,0 +1,115 @@
+"""The rest of the embedded AWS, as SageMaker uses it: roles, images, S3, logs, metrics, events."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from visionml.errors import VisionmlError
+from visionml.local import images, ministack
+from visionml.local.containers import Runtime
+from visionml.local.sagemaker.core import Caller, Document, Scope, now
+from visionml.local.sagemaker.faults import Fault, invalid
+
+PRINCIPAL = "sagemaker.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where the embedded AWS is, and what SageMaker asks of its other services."""
+
+    endpoint_url: str
+    ca_bundle: str | None
+    folder: Path
+    """Where jobs and instances have their disks; emptied as they end."""
+    runtime: Runtime = field(default_factory=Runtime)
+
+    def scope(self) -> Scope:
+        """Return the account and region of the request in progress."""
+        return Scope(ministack.account(), ministack.region())
+
+    def allow(
+        self, caller: Caller, action: str, arn: str, context: Mapping[str, str] | None = None
+    ) -> None:
+        """Refuse a caller whom IAM does not allow an action.
+
+        Raises
+        ------
+        Fault
+            ``AccessDeniedException`` with IAM's sentence.
+        """
+        reason = ministack.denial(caller.access_key, action, arn, context)
+        if reason:
+            raise Fault("AccessDeniedException", reason)
+
+    def lend_role(self, caller: Caller, role: str) -> None:
+        """Refuse a role that the caller may not pass, or that SageMaker may not assume."""
+        self.allow(caller, "iam:PassRole", role, {"iam:PassedToService": PRINCIPAL})
+        if not (ministack.role_exists(role) and ministack.role_trusts(role, PRINCIPAL)):
+            raise invalid(
+                f"Could not assume role {role}. Please ensure that the role exists and allows "
+                f"principal '{PRINCIPAL}' to assume the role."
+            )
+
+    def image(self, uri: str) -> images.Image:
+        """Return an image.
+
+        Raises
+        ------
+        Fault
+            The registry does not have it.
+        """
+        try:
+            return images.resolve(uri)
+        except VisionmlError as error:
+            raise invalid(f"Requested image {uri} not found.") from error
+
+    def session(self, role: str, name: str) -> ministack.Session:
+        """Return credentials of a role that SageMaker has assumed for a job or an endpoint."""
+        return ministack.register_session(role, name)
+
+    def variables(self, session: ministack.Session, region: str) -> dict[str, str]:
+        """Return what a container needs to call the embedded AWS as its role."""
+        certificates = {"AWS_CA_BUNDLE": self.ca_bundle, "SSL_CERT_FILE": self.ca_bundle}
+        return {
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": session.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+            "AWS_SESSION_TOKEN": session.session_token,
+            **{name: bundle for name, bundle in certificates.items() if bundle},
+        }
+
+    def log(self, scope: Scope, group: str, stream: str) -> Callable[[str], None]:
+        """Return a function that appends a line to a log stream, from any thread."""
+        lock = threading.Lock()
+
+        def write(line: str) -> None:
+            with lock, ministack.scope(scope.account, scope.region):
+                ministack.put_log_events(group, stream, [line])
+
+        return write
+
+    def metrics(self, scope: Scope, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
+        """Publish metrics."""
+        with ministack.scope(scope.account, scope.region):
+            ministack.put_metric_data(namespace, data)
+
+    def announce(
+        self, scope: Scope, detail_type: str, detail: Document, resources: Sequence[str]
+    ) -> None:
+        """Publish an EventBridge event of SageMaker."""
+        with ministack.scope(scope.account, scope.region):
+            ministack.put_event("aws.sagemaker", detail_type, detail, resources)
+
+    def run(self, scope: Scope, work: Callable[[], object], *, name: str) -> threading.Thread:
+        """Run work in a thread of its own, in a scope."""
+        with ministack.scope(scope.account, scope.region):
+            return ministack.start_thread(work, name=name)
+
+
+def epoch_seconds() -> int:
+    """Return the present time as log streams carry it in their names."""
+    return int(now().timestamp())

@@ -1,0 +1,219 @@
+"""Training jobs: a container that leaves a model."""
+
+import contextlib
+import tarfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from visionml.local.containers import Launch
+from visionml.local.sagemaker.checkpoints import Checkpoints
+from visionml.local.sagemaker.cloud import Cloud
+from visionml.local.sagemaker.core import Document, now
+from visionml.local.sagemaker.jobs import (
+    Job,
+    JobFailed,
+    JobStopped,
+    Workplace,
+    command,
+    exit_reason,
+    hosts_of,
+    message_in,
+    resource_config,
+    run_containers,
+    write_json,
+)
+from visionml.local.sagemaker.objects import DataRefused, Location
+from visionml.local.sagemaker.progress import Progress, Value, expressions
+
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+_MESSAGES = {
+    "Starting": "Preparing the instances for training",
+    "Downloading": "Downloading input data",
+    "Training": "Training image download completed. Training in progress.",
+    "Uploading": "Uploading generated training model",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopping": "Stopping the training job",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Resource released due to max runtime limit",
+}
+
+
+@dataclass(eq=False)
+class TrainingJob(Job):
+    """A training job and where it stands."""
+
+    kind = "training-job"
+    word = "Training"
+
+    @property
+    def hosts(self) -> int:
+        """The number of instances."""
+        return int(self.request["ResourceConfig"].get("InstanceCount", 1))
+
+    @property
+    def results(self) -> Location:
+        """The prefix that the job writes to."""
+        path = Location.of(self.request["OutputDataConfig"]["S3OutputPath"])
+        return path.below(self.name, "output")
+
+    def work(self, cloud: Cloud, place: Workplace) -> None:
+        """Download, train, upload."""
+        image = cloud.image(self.request["AlgorithmSpecification"]["TrainingImage"])
+        folders = [place.host(number) for number in range(1, self.hosts + 1)]
+        self._enter("Downloading", cloud)
+        self._lay_out(place, folders)
+        checkpoints = Checkpoints.of(self.request.get("CheckpointConfig"), place, folders[0])
+        self.check()
+        progress = self._progress(cloud)
+        launches = [
+            Launch(
+                command(
+                    image.entrypoint,
+                    self.request["AlgorithmSpecification"],
+                    default=["train"],
+                ),
+                folder,
+                {**image.environment, **place.variables, **self._variables(host)},
+                image.workdir,
+                hosts_of(self.hosts),
+            )
+            for host, folder in zip(hosts_of(self.hosts), folders, strict=True)
+        ]
+        self._enter("Training", cloud)
+        started = now()
+        self.learn(TrainingStartTime=started)
+        limit = self.request["StoppingCondition"].get("MaxRuntimeInSeconds", 86400)
+        try:
+            code = run_containers(
+                self,
+                cloud,
+                launches,
+                seconds=limit,
+                on_line=progress.read,
+                every=lambda: checkpoints.sync(settled=1.0),
+            )
+        except JobStopped:
+            self._enter("Stopping", cloud)
+            with contextlib.suppress(DataRefused):
+                self._upload(place, folders[0])
+            raise
+        finally:
+            self._account(started, progress)
+            checkpoints.sync()
+        if code:
+            reason = message_in(folders[0] / "output" / "failure")
+            raise JobFailed(exit_reason(code, reason, data="training"))
+        self._enter("Uploading", cloud)
+        self._upload(place, folders[0])
+
+    def finish(self, status: str, *, reason: str = "", overdue: bool = False) -> None:
+        """Record the end, in the status and in its transitions."""
+        with self.lock:
+            self._transition("MaxRuntimeExceeded" if overdue else status, ended=True)
+            self.status = status
+            self.learn(TrainingEndTime=self.facts.get("TrainingEndTime", now()))
+            if reason:
+                self.facts["FailureReason"] = reason
+
+    def prepare(self) -> None:
+        """Record the first phase, before the job is seen by anybody."""
+        self._transition("Starting")
+
+    def _enter(self, phase: str, cloud: Cloud) -> None:
+        self._transition(phase)
+        self.announce(cloud)
+
+    def _transition(self, phase: str, *, ended: bool = False) -> None:
+        moment = now()
+        with self.lock:
+            passed = [dict(each) for each in self.facts.get("SecondaryStatusTransitions", [])]
+            if passed and "EndTime" not in passed[-1]:
+                passed[-1]["EndTime"] = moment
+            entry = {"Status": phase, "StartTime": moment, "StatusMessage": _MESSAGES[phase]}
+            passed.append({**entry, "EndTime": moment} if ended else entry)
+            self.learn(SecondaryStatus=phase, SecondaryStatusTransitions=passed)
+
+    def _account(self, started: datetime, progress: Progress) -> None:
+        seconds = max(1, round((now() - started).total_seconds()))
+        self.learn(
+            TrainingEndTime=now(),
+            TrainingTimeInSeconds=seconds,
+            BillableTimeInSeconds=seconds,
+            FinalMetricDataList=progress.final(),
+        )
+
+    def _variables(self, host: str) -> dict[str, str]:
+        return {
+            "TRAINING_JOB_NAME": self.name,
+            "TRAINING_JOB_ARN": self.arn,
+            "SM_CURRENT_HOST": host,
+            **self.request.get("Environment", {}),
+        }
+
+    def _progress(self, cloud: Cloud) -> Progress:
+        def publish(value: Value) -> None:
+            dimensions = [{"Name": "TrainingJobName", "Value": self.name}]
+            cloud.metrics(
+                self.scope,
+                NAMESPACE,
+                [
+                    {
+                        "MetricName": value.name,
+                        "Dimensions": dimensions,
+                        "Value": value.value,
+                        "Timestamp": value.time.timestamp(),
+                    }
+                ],
+            )
+
+        definitions = self.request["AlgorithmSpecification"].get("MetricDefinitions", [])
+        return Progress(expressions(definitions), publish)
+
+    def _lay_out(self, place: Workplace, folders: list[Path]) -> None:
+        channels = self.request.get("InputDataConfig", [])
+        names = hosts_of(self.hosts)
+        instance = self.request["ResourceConfig"].get("InstanceType", "")
+        for host, folder in zip(names, folders, strict=True):
+            for part in ("model", "output/data", "checkpoints", "input/data"):
+                (folder / part).mkdir(parents=True)
+            config = folder / "input" / "config"
+            write_json(config / "hyperparameters.json", self.request.get("HyperParameters", {}))
+            write_json(config / "resourceconfig.json", resource_config(host, names, instance))
+            write_json(config / "inputdataconfig.json", _channel_config(channels))
+        for channel in channels:
+            self.check()
+            place.copy(
+                channel["DataSource"]["S3DataSource"],
+                [folder / "input" / "data" / channel["ChannelName"] for folder in folders],
+            )
+
+    def _upload(self, place: Workplace, folder: Path) -> None:
+        key_id = self.request["OutputDataConfig"].get("KmsKeyId")
+        for source, name, always in (
+            (folder / "model", "model.tar.gz", True),
+            (folder / "output" / "data", "output.tar.gz", False),
+        ):
+            if not always and not any(source.iterdir()):
+                continue
+            archive = place.disk / name
+            with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+                for path in sorted(source.iterdir()):
+                    tar.add(path, arcname=path.name)
+            place.objects.put(archive, self.results.below(name), key_id=key_id)
+        self.learn(ModelArtifacts={"S3ModelArtifacts": str(self.results.below("model.tar.gz"))})
+
+
+def _channel_config(channels: list[Document]) -> Document:
+    return {
+        channel["ChannelName"]: {
+            "ContentType": channel.get("ContentType", ""),
+            "TrainingInputMode": "File",
+            "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+                "S3DataDistributionType", "FullyReplicated"
+            ),
+            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+        }
+        for channel in channels
+    }
