@@ -18,6 +18,9 @@ HANDLERS = (
     "visionml/evaluation/gate.py",
     "visionml/registry",
     "visionml/promotion",
+    "visionml/serving/__init__.py",
+    "visionml/serving/adapter.py",
+    "visionml/serving/statuses.py",
     "visionml/handlers",
 )
 """What Lambda functions run: the light rooms, nothing that needs numpy or torch."""
