@@ -1,30 +1,22 @@
 """The inference API, called as a customer calls it: an address, a key, an image."""
 
 import json
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import urllib3
 
 from visionml.aws import rest_api
-from visionml.contracts.inference import ErrorBody, Prediction
+from visionml.contracts.inference import Prediction
+from visionml.desks.datasets import Sample
 from visionml.desks.platform import Platform
-from visionml.errors import AccessDenied, InvalidInput, Unavailable, VisionmlError
+from visionml.errors import InvalidInput, Unavailable
+from visionml.serving.client import InferenceApi
 
-_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 _TIMEOUT_SECONDS = 35
-_KINDS: dict[int, type[VisionmlError]] = {
-    400: InvalidInput,
-    403: AccessDenied,
-    413: InvalidInput,
-    415: InvalidInput,
-    422: InvalidInput,
-    429: Unavailable,
-    502: Unavailable,
-    503: Unavailable,
-    504: Unavailable,
-}
 
 
 class Answer(NamedTuple):
@@ -32,6 +24,12 @@ class Answer(NamedTuple):
 
     status: int
     body: Any
+
+    def told(self) -> dict[str, Any]:
+        """Return status, code and message, which API Gateway's own refusals spell otherwise."""
+        body = self.body if isinstance(self.body, dict) else {"message": self.body}
+        error = body.get("error", body)
+        return {"status": self.status, "code": "", **error}
 
 
 class Api:
@@ -45,7 +43,7 @@ class Api:
 
     @cached_property
     def url(self) -> str:
-        """The address of ``POST /inference``.
+        """The address of the API's stage, above ``/inference``.
 
         Raises
         ------
@@ -53,7 +51,7 @@ class Api:
             The API is not deployed.
         """
         found = rest_api.find(self._platform.apigateway, self._platform.names.api)
-        return f"{self._platform.api_address(found.id, found.stage)}/inference"
+        return self._platform.api_address(found.id, found.stage)
 
     @cached_property
     def key(self) -> str:
@@ -61,20 +59,50 @@ class Api:
         return rest_api.key_value(self._platform.apigateway, self._platform.names.api)
 
     @cached_property
-    def _pool(self) -> urllib3.PoolManager:
-        return urllib3.PoolManager(ca_certs=self._platform.ca_bundle, retries=False)
+    def client(self) -> InferenceApi:
+        """The client that a customer's program would use; threads may share it."""
+        return InferenceApi(self.url, self.key, ca_bundle=self._platform.ca_bundle)
 
-    def ask(
-        self, body: bytes, *, content_type: str = "image/png", key: str | None = None
-    ) -> Answer:
-        """Send any body and return the answer, also when it is a refusal; ``key=""`` sends none."""
+    def predict(self, image: bytes | Path | str) -> Prediction:
+        """Return the prediction for an image, given as bytes or as a file.
+
+        Raises
+        ------
+        InvalidInput
+            The file cannot be read, or the API refused the image; the message says why.
+        AccessDenied
+            The API key is not accepted.
+        Unavailable
+            No model is in production yet, or the endpoint is overloaded.
+        """
+        return self.client.predict(_read(Path(image)) if isinstance(image, str | Path) else image)
+
+    def predict_all(self, samples: Iterable[Sample]) -> pd.DataFrame:
+        """Return one row per image: its label, what was predicted, whether that is right."""
+        rows = []
+        for sample in samples:
+            answer = self.predict(sample.content)
+            rows.append(
+                {
+                    "label": sample.entry.label,
+                    "predicted": answer.label,
+                    "probability": answer.probability,
+                    "right": answer.label == sample.entry.label,
+                    "latency ms": answer.latency_ms,
+                    "variant": answer.variant,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def ask(self, body: bytes, *, content_type: str, key: str | None = None) -> Answer:
+        """Send any body once and return the answer, also a refusal; ``key=""`` sends no key."""
         headers = {"content-type": content_type, "accept": "application/json"}
         sent = self.key if key is None else key
         if sent:
             headers["x-api-key"] = sent
         try:
-            answer = self._pool.request(
-                "POST", self.url, body=body, headers=headers, timeout=_TIMEOUT_SECONDS
+            answer = self._http.request(
+                "POST", f"{self.url}/inference", body=body, headers=headers, retries=False
             )
         except urllib3.exceptions.HTTPError as error:
             raise Unavailable(
@@ -83,36 +111,27 @@ class Api:
             ) from error
         return Answer(answer.status, _parsed(answer.data))
 
-    def predict(self, image: bytes | Path | str, *, content_type: str = "image/png") -> Prediction:
-        """Return the prediction for an image, given as bytes or as a file.
+    def refusals(self, requests: Mapping[str, tuple[bytes, str]]) -> pd.DataFrame:
+        """Return how the API answers to bodies with content types: status, code and message."""
+        rows = {
+            what: self.ask(body, content_type=content_type).told()
+            for what, (body, content_type) in requests.items()
+        }
+        frame = pd.DataFrame.from_dict(rows, orient="index").fillna("")
+        return frame[["status", "code", "message"]].rename_axis("request")
 
-        Raises
-        ------
-        InvalidInput
-            The API refused the image; the message says why.
-        AccessDenied
-            The API key is not accepted.
-        Unavailable
-            No model is in production yet, or the endpoint is overloaded.
-        """
-        if isinstance(image, str | Path):
-            image, content_type = _read(Path(image))
-        answer = self.ask(image, content_type=content_type)
-        if answer.status == 200:
-            return Prediction.model_validate(answer.body)
-        raise _KINDS.get(answer.status, VisionmlError)(_sentence(answer))
+    @cached_property
+    def _http(self) -> urllib3.PoolManager:
+        return urllib3.PoolManager(ca_certs=self._platform.ca_bundle, timeout=_TIMEOUT_SECONDS)
 
 
-def _read(path: Path) -> tuple[bytes, str]:
-    content_type = _TYPES.get(path.suffix.lower())
-    if content_type is None:
-        raise InvalidInput(
-            f"{path} is not named like an image.", hint=f"Use one of: {', '.join(_TYPES)}."
-        )
+def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes(), content_type
+        return path.read_bytes()
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror}.", hint="Give a JPEG, PNG or WebP file."
+        ) from error
 
 
 def _parsed(content: bytes) -> Any:
@@ -120,12 +139,3 @@ def _parsed(content: bytes) -> Any:
         return json.loads(content)
     except ValueError:
         return content.decode(errors="replace")
-
-
-def _sentence(answer: Answer) -> str:
-    try:
-        error = ErrorBody.model_validate(answer.body).error
-    except ValueError:  # API Gateway's own refusals look otherwise
-        text = answer.body.get("message", "") if isinstance(answer.body, dict) else answer.body
-        return f"The API answered {answer.status}: {text}"
-    return f"The API answered {answer.status} ({error.code}): {error.message}"

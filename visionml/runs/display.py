@@ -17,6 +17,7 @@ from visionml.runs.page import format_figure, label
 from visionml.runs.series import Display
 from visionml.runs.source import Notebook
 
+_TRACEBACK_LINES = 25
 _STYLES = {"passed": "green", "failed": "bold red", "interrupted": "red", "not_run": "dim"}
 _MARKS = {"passed": "✓", "failed": "✗", "interrupted": "✗", "not_run": "·"}
 
@@ -113,7 +114,8 @@ def show_failure(console: Console, stopped: NotebookStopped) -> None:
     if failure.source:
         title = f"{stopped.notebook}, {failure.cell}"
         console.print(Panel(Syntax(failure.source, "python", word_wrap=True), title=title))
-    console.print(Text(failure.traceback.strip() or failure.message), soft_wrap=True)
+    told = failure.traceback.strip().splitlines()[-_TRACEBACK_LINES:] or [failure.message]
+    console.print(Text("\n".join(told)), soft_wrap=True)
 
 
 def show_summary(console: Console, summary: RunSummary) -> None:
