@@ -47,9 +47,13 @@ class Aws:
         if ca_bundle:
             self._where["verify"] = ca_bundle
 
-    def client(self, service: str) -> Any:
-        """Return a new client of any service, configured like the others."""
-        return self._session.client(service, config=_CONFIG, **self._where)
+    def client(self, service: str, **options: Any) -> Any:
+        """Return a new client of any service, configured like the others.
+
+        `options` are botocore's, such as ``read_timeout``, and go before the usual ones.
+        """
+        config = _CONFIG.merge(Config(**options)) if options else _CONFIG
+        return self._session.client(service, config=config, **self._where)
 
     @property
     def region(self) -> str:
