@@ -15,7 +15,7 @@ from visionml.local import metric_math, ministack
 from visionml.local.metric_math import Value
 from visionml.local.ministack import AlarmVerdict
 
-_EVERY_SECONDS = 2.0
+_EVERY_SECONDS = 1.0
 _COMPARE = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
     "GreaterThanThreshold": lambda value, threshold: value > threshold,

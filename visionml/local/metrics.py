@@ -1,4 +1,6 @@
-"""CloudWatch's embedded metric format: metrics that log lines carry.
+"""Metrics that MiniStack does not publish: of log lines, state machines and APIs.
+
+Log lines carry theirs in CloudWatch's embedded metric format.
 
 The format is AWS's: a JSON line whose ``_aws.CloudWatchMetrics`` names which of its own members
 are metrics and dimensions (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
@@ -30,8 +32,41 @@ class Datum:
 
 
 def install() -> None:
-    """Publish the metrics of every log line from now on."""
+    """Publish metrics from now on."""
     ministack.on_log_event(_publish)
+    ministack.on_execution_status(_count_execution)
+    ministack.on_api_call(_count_api_call)
+
+
+def _count_execution(machine_arn: str, status: str, seconds: float) -> None:
+    """Publish ``AWS/States`` metrics; what one counts is in the past tense of its status."""
+    dimensions = [{"Name": "StateMachineArn", "Value": machine_arn}]
+    name = "Started" if status == "RUNNING" else status.title().replace("_", "")
+    data = [_metric(f"Executions{name}", 1, "Count", dimensions)]
+    if status != "RUNNING":
+        data.append(_metric("ExecutionTime", seconds * 1000, "Milliseconds", dimensions))
+    ministack.put_metric_data("AWS/States", data)
+
+
+def _count_api_call(api: str, stage: str, status: int, seconds: float) -> None:
+    """Publish ``AWS/ApiGateway`` metrics of one call, by API and by stage."""
+    for dimensions in (
+        [{"Name": "ApiName", "Value": api}],
+        [{"Name": "ApiName", "Value": api}, {"Name": "Stage", "Value": stage}],
+    ):
+        data = [
+            _metric("Count", 1, "Count", dimensions),
+            _metric("4XXError", float(400 <= status < 500), "Count", dimensions),
+            _metric("5XXError", float(status >= 500), "Count", dimensions),
+            _metric("Latency", seconds * 1000, "Milliseconds", dimensions),
+        ]
+        ministack.put_metric_data("AWS/ApiGateway", data)
+
+
+def _metric(
+    name: str, value: float, unit: str, dimensions: list[dict[str, str]]
+) -> dict[str, object]:
+    return {"MetricName": name, "Value": value, "Unit": unit, "Dimensions": dimensions}
 
 
 def _publish(message: str, timestamp_ms: int) -> None:

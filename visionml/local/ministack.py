@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Literal
 from urllib.parse import parse_qs
@@ -27,6 +28,7 @@ from urllib.parse import parse_qs
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
 from ministack.services import (
+    apigateway_v1,
     cloudwatch,
     cloudwatch_logs,
     ecr,
@@ -615,9 +617,17 @@ def put_event(
 
 
 def put_metric_data(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
-    """Publish metrics in PutMetricData's form; alarms are evaluated."""
-    request = {"Namespace": namespace, "MetricData": list(data)}
-    cloudwatch._put_metric_data({}, request, is_cbor=False, is_json=True)
+    """Publish metrics in PutMetricData's form; alarms look at them when `evaluate_alarms` is due."""
+    for datum in data:
+        dimensions = {each["Name"]: each["Value"] for each in datum.get("Dimensions", [])}
+        at = cloudwatch._parse_ts(datum.get("Timestamp")) or time.time()
+        unit, values = datum.get("Unit", "None"), datum.get("Values")
+        rest = (datum.get("Value"), values, datum.get("Counts"), datum.get("StatisticValues"))
+        cloudwatch._store_datum(namespace, datum["MetricName"], dimensions, at, unit, *rest)
+
+
+_LATEST_ARRIVAL_SECONDS = 300
+"""How long after its time a data point may be published; they are kept as they arrive."""
 
 
 def metric_statistic(
@@ -631,7 +641,12 @@ def metric_statistic(
     """Return a metric's statistic over a time (seconds since the epoch); None without data."""
     key = (namespace, name, cloudwatch._dims_key(dict(dimensions)))
     first, last = between
-    points = [p for p in cloudwatch._metrics.get(key) or [] if first < p["Timestamp"] <= last]
+    points = []
+    for point in reversed(cloudwatch._metrics.get(key) or []):
+        if point["Timestamp"] < first - _LATEST_ARRIVAL_SECONDS:
+            break
+        if first < point["Timestamp"] <= last:
+            points.append(point)
     value = cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points)
     return float(value) if points and value is not None else None
 
@@ -718,6 +733,55 @@ def on_log_event(listener: Callable[[str, int], None]) -> None:
             listener(event["message"], event["timestamp"])
 
     cloudwatch_logs._append_log_events = wrapped
+
+
+def on_execution_status(listener: Callable[[str, str, float], None]) -> None:
+    """Call a listener with (state machine ARN, status, seconds so far) of each execution."""
+    emit = stepfunctions._emit_execution_status_event
+
+    @functools.wraps(emit)
+    def wrapped(execution: Mapping[str, Any]) -> None:
+        emit(execution)
+        began = datetime.fromisoformat(execution["startDate"])
+        seconds = (datetime.now(UTC) - began).total_seconds()
+        listener(execution["stateMachineArn"], execution["status"], seconds)
+
+    stepfunctions._emit_execution_status_event = wrapped
+
+
+def on_api_call(listener: Callable[[str, str, int, float], None]) -> None:
+    """Call a listener with (API name, stage, status, seconds) of each call of a REST API."""
+    execute = apigateway_v1.handle_execute
+
+    @functools.wraps(execute)
+    async def wrapped(api_id: str, stage: str, *rest: Any) -> Any:
+        began = time.perf_counter()
+        answer = await execute(api_id, stage, *rest)
+        api = apigateway_v1._rest_apis.get(api_id)
+        if api:
+            listener(api["name"], stage, answer[0], time.perf_counter() - began)
+        return answer
+
+    apigateway_v1.handle_execute = wrapped
+
+
+def match_request_models() -> None:
+    """Check an API request against the model of its own content type, or ``$default``'s.
+
+    AWS does not check a content type that has no model; MiniStack takes the JSON model for it.
+    """
+    check = apigateway_v1._check_request_validation
+
+    @functools.wraps(check)
+    def wrapped(method: Mapping[str, Any], api_id: str, request: Any, *rest: Any) -> Any:
+        headers = {str(key).lower(): value for key, value in rest[0].items()}
+        content_type = headers.get("content-type", "application/json").split(";", 1)[0].strip()
+        models = method.get("requestModels") or {}
+        model = models.get(content_type) or models.get("$default")
+        chosen = {"application/json": model} if model else {}
+        return check({**method, "requestModels": chosen}, api_id, request, *rest)
+
+    apigateway_v1._check_request_validation = wrapped
 
 
 # --- ECR -------------------------------------------------------------------------------------

@@ -77,12 +77,54 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_invoke_resource": ["resource", "input_data"],
         "_invoke_resource_with_timeout": ["resource", "input_data", "timeout"],
         "_invoke_with_callback": ["resource", "input_data", "token", "state_def"],
+        "_emit_execution_status_event": ["execution"],
     },
     "services.cloudformation.provisioners": {
         "_physical_name": ["stack_name", "logical_id", "lowercase", "max_len", "seeded"],
+        "_cw_metric_alarm_record": ["name", "props"],
     },
     "services.eventbridge": {"_put_events": ["data", "allow_aws_source"]},
-    "services.cloudwatch": {"_put_metric_data": ["params", "cbor_data", "is_cbor", "is_json"]},
+    "services.cloudwatch": {
+        "_store_datum": [
+            "namespace",
+            "name",
+            "dims",
+            "ts",
+            "unit",
+            "value",
+            "values",
+            "counts",
+            "stat_values",
+        ],
+        "_parse_ts": ["value"],
+        "_dims_key": ["dims"],
+        "_calc_stats": ["points"],
+        "_stat_value": ["stats", "stat_name", "points"],
+        "_evaluate_alarm": ["alarm"],
+        "_evaluate_all_alarms": [],
+        "_evaluate_parent_alarms": ["child", "seen"],
+        "_dispatch_alarm_actions": ["alarm", "old_state", "new_state", "reason"],
+        "_record_history": None,
+    },
+    "services.apigateway_v1": {
+        "handle_execute": [
+            "api_id",
+            "stage_name",
+            "method",
+            "path",
+            "headers",
+            "body",
+            "query_params",
+        ],
+        "_check_request_validation": [
+            "method_obj",
+            "api_id",
+            "request",
+            "headers",
+            "body",
+            "query_params",
+        ],
+    },
     "services.cloudwatch_logs": {
         "_append_log_events": ["stream", "events"],
         "_create_log_group": ["data"],
@@ -143,6 +185,8 @@ def test_the_stores_that_we_read_and_write_exist() -> None:
     assert hasattr(_attribute("services.iam", "_access_keys"), "__setitem__")
     assert hasattr(_attribute("services.iam", "_roles"), "get")
     assert hasattr(_attribute("services.sts", "_sessions"), "__contains__")
+    assert hasattr(_attribute("services.cloudwatch", "_metrics"), "get")
+    assert hasattr(_attribute("services.apigateway_v1", "_rest_apis"), "get")
     assert hasattr(_attribute("services.cloudwatch_logs", "_log_groups"), "__contains__")
     assert hasattr(_attribute("services.stepfunctions", "_executions"), "get")
     assert hasattr(_attribute("services.stepfunctions", "_state_machines"), "get")
