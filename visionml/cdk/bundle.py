@@ -21,7 +21,6 @@ HANDLERS = (
     "visionml/serving/__init__.py",
     "visionml/serving/adapter.py",
     "visionml/serving/statuses.py",
-    "visionml/serving/statuses.py",
     "visionml/handlers",
 )
 """What Lambda functions run: the light rooms, nothing that needs numpy or torch."""
