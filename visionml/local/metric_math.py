@@ -129,10 +129,10 @@ def _logic(sides: _Numbers, *, every: bool) -> Value:
 
 
 def _call(name: str, arguments: list[ast.expr], values: Mapping[str, Value]) -> Value:
-    if name == "IF" and len(arguments) in {2, 3}:
+    if name == "IF" and len(arguments) == 3:
         condition = _number(arguments[0], values)
-        chosen = arguments[1] if condition else arguments[-1]
-        return None if condition is None or chosen is arguments[0] else _number(chosen, values)
+        chosen = arguments[1] if condition else arguments[2]
+        return None if condition is None else _number(chosen, values)
     if name == "FILL" and len(arguments) == 2:
         value = _number(arguments[0], values)
         return _number(arguments[1], values) if value is None else value

@@ -617,7 +617,7 @@ def put_event(
 
 
 def put_metric_data(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
-    """Publish metrics in PutMetricData's form; alarms look at them when `evaluate_alarms` is due."""
+    """Publish metrics in PutMetricData's form; `evaluate_alarms` makes alarms look at them."""
     for datum in data:
         dimensions = {each["Name"]: each["Value"] for each in datum.get("Dimensions", [])}
         at = cloudwatch._parse_ts(datum.get("Timestamp")) or time.time()

@@ -79,6 +79,17 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_invoke_with_callback": ["resource", "input_data", "token", "state_def"],
         "_emit_execution_status_event": ["execution"],
     },
+    "services.cloudformation.stacks": {
+        "_resolve_stack_outputs": [
+            "outputs_defs",
+            "conditions",
+            "resources",
+            "param_values",
+            "mappings",
+            "stack_name",
+            "stack_id",
+        ],
+    },
     "services.cloudformation.provisioners": {
         "_physical_name": ["stack_name", "logical_id", "lowercase", "max_len", "seeded"],
         "_cw_metric_alarm_record": ["name", "props"],
