@@ -25,20 +25,21 @@ logging.getLogger("pyvips").setLevel(logging.ERROR)
 _TRUNCATION_SIGNS = ("premature end", "truncated", "not enough", "end of stream", "eof")
 
 
-def is_plain_jpeg(facts: ImageFacts) -> bool:
-    """Return whether the fast path reads it: 8-bit grey or YCbCr, of any orientation."""
-    return facts.format == "jpeg" and facts.bits == 8 and facts.mode in {"grey", "rgb"}
-
-
-def jpeg_pixels(data: bytes, facts: ImageFacts, *, factor: int = 1) -> np.ndarray:
+def jpeg_pixels(data: bytes, facts: ImageFacts, *, factor: int = 1) -> np.ndarray | None:
     """Decode a plain JPEG at 1/`factor` (1, 2, 4 or 8) of its size to uint8 (H, W, 3) RGB.
 
-    Sides that `factor` does not divide are rounded up; `orientation` is not applied.
+    Sides that `factor` does not divide are rounded up; `orientation` is not applied. None stands
+    for what libjpeg-turbo's short way does not know: CMYK, 12 bits, rare kinds of subsampling.
     """
+    if facts.format != "jpeg" or facts.bits != 8 or facts.mode not in {"grey", "rgb"}:
+        return None
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-        if (height, width) != (facts.height, facts.width):
-            raise ImageRefused("The JPEG file declares two sizes.", reason="unreadable")
+    except (ValueError, KeyError):
+        return None
+    if (height, width) != (facts.height, facts.width):
+        raise ImageRefused("The JPEG file declares two sizes.", reason="unreadable")
+    try:
         pixels: np.ndarray = simplejpeg.decode_jpeg(
             data, min_height=-(-facts.height // factor), min_width=-(-facts.width // factor)
         )

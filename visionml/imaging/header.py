@@ -43,10 +43,15 @@ _OTHER_KINDS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest file, in bytes, and the largest picture, in pixels, that are read."""
+    """The largest file, in bytes, and the largest picture, in pixels, that are read.
+
+    `memory` bounds what a decoder may hold: pictures that it cannot decode in strips
+    (progressive JPEG, interlaced PNG, WebP) are refused from about 32 to 90 million pixels on.
+    """
 
     bytes: int = ImageSettings().upload_limit_bytes
     pixels: int = ImageSettings().pixel_limit
+    memory: int = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -81,12 +86,13 @@ class ImageFacts:
         return self.width, self.height
 
     @property
-    def working_bytes(self) -> int:
-        """About what a decoder holds at once, in bytes: little when it works in strips."""
+    def held_per_pixel(self) -> int:
+        """Bytes that a decoder holds for each pixel; 0 when it works in strips."""
         if not self.progressive:
-            return self.width * self.bands * (self.bits // 8 or 1) * 64
-        per_sample = {"jpeg": 2, "png": self.bits // 8 or 1, "webp": 2}[self.format]
-        return self.pixels * self.bands * per_sample
+            return 0
+        if self.format == "webp":  # planes and RGBA pixels, as measured
+            return 8
+        return self.bands * (2 if self.format == "jpeg" else (self.bits + 7) // 8)
 
 
 DEFAULT_LIMITS = Limits()
@@ -122,14 +128,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> ImageFacts:
             reason="animated",
             hint="Send one frame as a still image.",
         )
-    if facts.pixels > limits.pixels:
-        raise ImageRefused(
-            f"The image has {facts.width:,} x {facts.height:,} = {facts.pixels:,} pixels; "
-            f"at most {limits.pixels:,} are read.",
-            reason="too_many_pixels",
-            limit=limits.pixels,
-            hint="Scale it down first.",
-        )
+    _check_pixels(facts, limits)
     if not facts.complete:
         raise ImageRefused(
             "The image is cut off before its end.",
@@ -137,6 +136,22 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> ImageFacts:
             hint="Transfer the file again.",
         )
     return facts
+
+
+def _check_pixels(facts: ImageFacts, limits: Limits) -> None:
+    most = limits.pixels
+    kind = "an image"
+    if facts.held_per_pixel and limits.memory // facts.held_per_pixel < most:
+        most = limits.memory // facts.held_per_pixel
+        kind = "a WebP image" if facts.format == "webp" else f"a progressive {facts.format} image"
+    if facts.pixels > most:
+        raise ImageRefused(
+            f"The image has {facts.width:,} x {facts.height:,} = {facts.pixels:,} pixels; "
+            f"of {kind} at most {most:,} are read.",
+            reason="too_many_pixels",
+            limit=most,
+            hint="Scale it down first.",
+        )
 
 
 def _facts(data: bytes) -> ImageFacts:

@@ -2,7 +2,7 @@
 
 import pyvips
 
-from visionml.imaging.decode import is_plain_jpeg, jpeg_pixels, refusal, vips_image
+from visionml.imaging.decode import jpeg_pixels, refusal, vips_image
 from visionml.imaging.header import DEFAULT_LIMITS, ImageFacts, Limits, read_header
 
 __all__ = ["DEFAULT_LIMITS", "ImageFacts", "Limits", "inspect"]
@@ -21,9 +21,8 @@ def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> ImageFacts:
         WebP), ``unreadable`` (damaged), ``truncated``, ``animated`` or ``too_many_pixels``.
     """
     facts = read_header(data, limits)
-    if is_plain_jpeg(facts):
-        # At an eighth of the size every code is still read, for a third of the time.
-        jpeg_pixels(data, facts, factor=8)
+    # At an eighth of the size every code of a JPEG is still read, for a third of the time.
+    if jpeg_pixels(data, facts, factor=8) is not None:
         return facts
     image = vips_image(data, facts)
     try:

@@ -6,18 +6,19 @@ decoded in full. Rotation by Exif happens last, where it costs least.
 """
 
 from functools import lru_cache
-from math import ceil
+from math import ceil, floor
 from typing import NamedTuple
 
 import numpy as np
 import pyvips
 
-from visionml.imaging.decode import is_plain_jpeg, jpeg_pixels, refusal, vips_image
+from visionml.imaging.decode import jpeg_pixels, refusal, vips_image
 from visionml.imaging.header import DEFAULT_LIMITS, ImageFacts, Limits, read_header
 
 _FACTORS = (8, 4, 2)
 _SPARE_PIXELS = 8
 _PLACEMENT_TOLERANCE = 0.1
+_MARGIN = 3  # source pixels that bicubic interpolation sees beyond an edge, and one
 
 
 def pixels(data: bytes, *, height: int, width: int, limits: Limits = DEFAULT_LIMITS) -> np.ndarray:
@@ -34,9 +35,9 @@ def pixels(data: bytes, *, height: int, width: int, limits: Limits = DEFAULT_LIM
     facts = read_header(data, limits)
     if facts.orientation >= 5:
         height, width = width, height
-    if is_plain_jpeg(facts):
-        factor = _factor(facts.height, facts.width, height, width)
-        whole = jpeg_pixels(data, facts, factor=factor)
+    factor = _factor(facts.height, facts.width, height, width)
+    whole = jpeg_pixels(data, facts, factor=factor)
+    if whole is not None:
         rows, columns = whole.shape[:2]
         image = pyvips.Image.new_from_memory(whole, columns, rows, 3, "uchar")
     else:
@@ -105,14 +106,41 @@ def _cover(
 ) -> np.ndarray:
     rows, columns = facts.height / factor, facts.width / factor
     scale = min(rows / height, columns / width)
-    down, across = _window(rows, height, scale), _window(columns, width, scale)
-    if (across.length, down.length) != (image.width, image.height):
-        image = image.crop(across.start, down.start, across.length, down.length)
-    image = image.resize(1 / scale, kernel="lanczos3")
+    if scale < 1:
+        image = _enlarged(image, height, width, scale)
+        top = left = 0
+    else:
+        down, across = _window(rows, height, scale), _window(columns, width, scale)
+        if (across.length, down.length) != (image.width, image.height):
+            image = image.crop(across.start, down.start, across.length, down.length)
+        image = image.resize(1 / scale, kernel="lanczos3")
+        top, left = down.output_start, across.output_start
     array = np.frombuffer(image.write_to_memory(), np.uint8)
     array = array.reshape(image.height, image.width, image.bands)
-    top, left = down.output_start, across.output_start
     return array[top : top + height, left : left + width]
+
+
+def _enlarged(image: pyvips.Image, height: int, width: int, scale: float) -> pyvips.Image:
+    """Enlarge the centre of `image` by 1 / `scale`; centres of pixels stay where they are."""
+    top = (image.height - height * scale) / 2
+    left = (image.width - width * scale) / 2
+    first_row, first_column = max(0, floor(top) - _MARGIN), max(0, floor(left) - _MARGIN)
+    rows = min(image.height, ceil(top + height * scale) + _MARGIN) - first_row
+    columns = min(image.width, ceil(left + width * scale) + _MARGIN) - first_column
+    return (
+        image.crop(first_column, first_row, columns, rows)
+        .copy_memory()  # the next step does not read from top to bottom
+        .affine(
+            [1 / scale, 0, 0, 1 / scale],
+            interpolate=pyvips.Interpolate.new("bicubic"),
+            idx=0.5 - (left - first_column),
+            idy=0.5 - (top - first_row),
+            odx=-0.5,
+            ody=-0.5,
+            oarea=[0, 0, width, height],
+            extend="copy",
+        )
+    )
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
