@@ -2,7 +2,8 @@
 
 Images that share a group or a content hash form one unit, and a unit is placed whole. Units are
 placed largest first, each where its classes miss the largest share of their quota; that is the
-greedy rule of iterative stratification (Sechidis et al. 2011) over units instead of images.
+greedy rule of iterative stratification (Sechidis et al. 2011) over units instead of images. Where
+groups reach across classes so that a side would lack a class, other orders are tried.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from visionml.errors import DatasetInvalid
 
 Fractions = tuple[float, float, float]
 DEFAULT_FRACTIONS: Fractions = (0.7, 0.15, 0.15)
+_ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,46 @@ def assign(
     _check_fractions(fractions)
     units = _units(candidates)
     quotas = _quotas(candidates, units, fractions)
-    placed: dict[Split, Counter[str]] = {split: Counter() for split in SPLITS}
-    result: dict[str, Split] = {}
-    for unit in sorted(units, key=lambda unit: (-len(unit), _draw(unit, seed))):
-        labels = Counter(candidate.label for candidate in unit)
-        split = max(SPLITS, key=lambda side: _need(labels, quotas, placed, side))
-        placed[split].update(labels)
-        result.update((candidate.key, split) for candidate in unit)
-    _check_coverage(quotas, placed)
-    return result
+    placed = _placed(units, quotas, seed=seed, largest_first=True)
+    for attempt in range(_ATTEMPTS):
+        if not _uncovered(quotas, placed):
+            break
+        placed = _placed(units, quotas, seed=f"{seed}.{attempt}", largest_first=False)
+    for label, split in _uncovered(quotas, placed):
+        raise DatasetInvalid(
+            f"No image of the class {label!r} could be placed in {split}: its groups are too few, "
+            "or shared with too many images of other classes.",
+            hint="Use a finer group pattern, or add images of that class.",
+        )
+    return {member.key: split for split, members in placed.items() for member in members}
+
+
+def _placed(
+    units: Sequence[Sequence[Candidate]],
+    quotas: dict[str, dict[Split, int]],
+    *,
+    seed: int | str,
+    largest_first: bool,
+) -> dict[Split, list[Candidate]]:
+    """Place every unit on the side that needs its classes most."""
+    counts: dict[Split, Counter[str]] = {split: Counter() for split in SPLITS}
+    placed: dict[Split, list[Candidate]] = {split: [] for split in SPLITS}
+    for unit in sorted(units, key=lambda u: (-len(u) if largest_first else 0, _draw(u, seed))):
+        labels = Counter(member.label for member in unit)
+        split = max(SPLITS, key=lambda side: _need(labels, quotas, counts, side))
+        counts[split].update(labels)
+        placed[split].extend(unit)
+    return placed
+
+
+def _uncovered(
+    quotas: dict[str, dict[Split, int]], placed: dict[Split, list[Candidate]]
+) -> list[tuple[str, Split]]:
+    """Return the classes that are missing on a side, and the side."""
+    found = {split: {member.label for member in members} for split, members in placed.items()}
+    return [
+        (label, split) for label in sorted(quotas) for split in SPLITS if label not in found[split]
+    ]
 
 
 def _check_fractions(fractions: Fractions) -> None:
@@ -122,7 +155,7 @@ def _share_out(count: int, fractions: Fractions) -> dict[Split, int]:
     return dict(zip(SPLITS, quota, strict=True))
 
 
-def _draw(unit: Sequence[Candidate], seed: int) -> str:
+def _draw(unit: Sequence[Candidate], seed: int | str) -> str:
     """Return the unit's place in a shuffle that depends on its content and the seed."""
     first = min(member.sha256 for member in unit)
     return hashlib.sha256(f"{seed}:{first}".encode()).hexdigest()
@@ -139,14 +172,3 @@ def _need(
         count * (1 - placed[split][label] / quotas[label][split]) for label, count in labels.items()
     )
     return share, sum(quotas[label][split] for label in labels)
-
-
-def _check_coverage(quotas: dict[str, dict[Split, int]], placed: dict[Split, Counter[str]]) -> None:
-    for label in sorted(quotas):
-        for split in SPLITS:
-            if not placed[split][label]:
-                raise DatasetInvalid(
-                    f"No image of the class {label!r} could be placed in {split}: its groups are "
-                    "too few, or shared with too many images of other classes.",
-                    hint="Use a finer group pattern, or add images of that class.",
-                )

@@ -57,7 +57,7 @@ def architecture(name: str) -> Architecture:
     if not isinstance(found, Architecture):
         raise InvalidInput(
             f"The architecture {name!r} leads to a {type(found).__name__}, not an Architecture.",
-            hint="Wrap the function that builds the module in visionml.model's Architecture.",
+            hint="Wrap the function that builds the module in an Architecture.",
         )
     return found
 

@@ -1,0 +1,71 @@
+"""Where one's own model is plugged in."""
+
+import sys
+from importlib.metadata import EntryPoint, EntryPoints
+from types import ModuleType
+
+import pytest
+import torch
+from torch import nn
+
+from visionml.errors import InvalidInput
+from visionml.model import architectures
+from visionml.model.architectures import Architecture, Options, architecture, names
+from visionml.model.small_cnn import SMALL_CNN, SmallCnnOptions
+
+MINE = Architecture(lambda classes, _: nn.Linear(1, classes))
+
+
+@pytest.fixture(autouse=True)
+def package(monkeypatch: pytest.MonkeyPatch) -> None:
+    nets = ModuleType("my_nets")
+    nets.MINE = MINE  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "my_nets", nets)
+
+
+def test_what_ships_is_found_by_name() -> None:
+    assert architecture("small-cnn") is SMALL_CNN
+    assert "small-cnn" in names()
+
+
+def test_a_dotted_path_is_enough() -> None:
+    assert architecture("my_nets:MINE") is MINE
+
+
+def test_an_installed_package_adds_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = architectures.ENTRY_POINT_GROUP
+    installed = EntryPoints([EntryPoint("mine", "my_nets:MINE", group)])
+    monkeypatch.setattr(architectures, "entry_points", installed.select)
+    assert architecture("mine") is MINE
+    assert names() == ["mine", "small-cnn"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("resnet-9000", r"no architecture named 'resnet-9000'. Use one of: small-cnn; or a dotted"),
+        ("no_such_package:NET", "cannot be imported: No module named"),
+        ("my_nets:OTHER", "cannot be imported: module 'my_nets' has no attribute"),
+        ("my_nets:__name__", "leads to a str, not an Architecture"),
+    ],
+)
+def test_a_wrong_name_says_what_is_wrong(name: str, sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=sentence):
+        architecture(name)
+
+
+@pytest.mark.parametrize("size", [8, 32, 224])
+def test_the_small_network_takes_any_size_from_its_smallest(size: int) -> None:
+    module = SMALL_CNN.build(7, SmallCnnOptions())
+    assert module(torch.zeros(2, 3, size, size)).shape == (2, 7)
+    assert size >= SMALL_CNN.minimum_size
+
+
+def test_the_small_network_has_the_size_it_states() -> None:
+    module = SMALL_CNN.build(10, SmallCnnOptions())
+    assert round(sum(p.numel() for p in module.parameters()), -3) == 61_000
+
+
+def test_options_refuse_what_they_do_not_know() -> None:
+    with pytest.raises(ValueError, match="Extra inputs"):
+        Options.model_validate({"depth": "3"})
