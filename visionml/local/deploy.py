@@ -172,21 +172,25 @@ def _change_set(aws: Aws, stack: Stack, *, name: str, kind: Any) -> int:
 
 
 def _delete_stack(aws: Aws, name: str, on_event: OnEvent) -> bool:
-    """Delete a stack; False when there is none."""
-    found = _describe(aws, name)
-    if found is None:
+    """Empty a stack's buckets and delete it; False when there is none."""
+    if _describe(aws, name) is None:
         return False
-    resources = _resources(aws, name)
-    for resource in resources:
+    for resource in _resources(aws, name):
         if resource["ResourceType"] == "AWS::S3::Bucket":
             _empty(aws, name, resource)
+    return _deleted(aws, name, on_event)
+
+
+def _deleted(aws: Aws, name: str, on_event: OnEvent) -> bool:
+    stack_id = _describe(aws, name)["StackId"]
+    total = len(_resources(aws, name))
     with translated(f"delete the stack {name}"):
-        seen = {event["EventId"] for event in _events(aws, found["StackId"])}
+        seen = {event["EventId"] for event in _events(aws, stack_id)}
         aws.cloudformation.delete_stack(StackName=name)
-    status = _follow(aws, found["StackId"], seen, len(resources), on_event)
+    status = _follow(aws, stack_id, seen, total, on_event)
     if status != "DELETE_COMPLETE":
         raise JobFailed(
-            f"The stack {name} ended as {status}: {_first_failure(aws, found['StackId'], seen)}",
+            f"The stack {name} ended as {status}: {_first_failure(aws, stack_id, seen)}",
             hint="Remove what holds the resource and destroy again.",
         )
     return True
@@ -247,12 +251,27 @@ def _first_failure(aws: Aws, stack_id: str, seen: set[str]) -> str:
             for event in _events(aws, stack_id)
             if event["EventId"] not in seen and event["ResourceStatus"].endswith("_FAILED")
         ]
-    own = [event for event in failures if event.get("ResourceType") != _STACK] or failures
+    own = [event for event in failures if event.get("ResourceType") != _STACK]
+    own += [] if own else _refused(aws, stack_id)
     if not own:
-        return "no resource says why"
+        own = failures
+    if not own:
+        return "no resource says why."
     first = own[0]
-    reason = str(first.get("ResourceStatusReason", "no reason given")).rstrip(".")
-    return f"{first['LogicalResourceId']} ({first['ResourceType']}): {reason}."
+    reason = first.get("ResourceStatusReason") or first.get("ValidationStatusReason") or "no reason"
+    return f"{first['LogicalResourceId']} ({first['ResourceType']}): {reason.rstrip('.')}."
+
+
+def _refused(aws: Aws, stack_id: str) -> list[Any]:
+    """Return what CloudFormation found wrong in the last operation before it began."""
+    with translated("read the stack's validation"):
+        pages = aws.cloudformation.get_paginator("describe_events").paginate(
+            StackName=stack_id, Filters={"FailedEvents": True}
+        )
+        events = [event for page in pages for event in page["OperationEvents"]]
+    found = [event for event in events if event.get("EventType") == "VALIDATION_ERROR"]
+    latest = max(found, key=lambda event: event["Timestamp"], default=None)
+    return [each for each in found if latest and each["OperationId"] == latest["OperationId"]]
 
 
 def _events(aws: Aws, stack_id: str) -> list[Any]:

@@ -35,6 +35,7 @@ from ministack.services import (
     eventbridge,
     iam,
     lambda_svc,
+    s3,
     stepfunctions,
     sts,
 )
@@ -589,6 +590,27 @@ def rewrite_outputs(rewrite: Callable[[str], str]) -> None:
         return outputs, exports
 
     stacks._resolve_stack_outputs = wrapped
+
+
+def keep_full_buckets() -> None:
+    """Fail the deletion of a bucket that holds objects, as AWS does; MiniStack drops them."""
+    handler = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    delete = handler["delete"]
+
+    def refuse(physical_id: str, properties: Properties) -> None:
+        root = {"host": "s3", "authorization": "AWS4-HMAC-SHA256 Credential=test/d/r/s3/x"}
+        status, _, listed = asyncio.run(
+            s3.handle_request("GET", f"/{physical_id}", root, b"", {"versions": [""]})
+        )
+        if status == 200 and (b"<Version>" in listed or b"<DeleteMarker>" in listed):
+            raise ValueError(
+                "The bucket you tried to delete is not empty. "
+                "You must delete all versions in the bucket."
+            )
+        delete(physical_id, properties)
+
+    handler["delete"] = refuse
+    _blocking_types.add("AWS::S3::Bucket")
 
 
 def physical_name(

@@ -6,7 +6,8 @@ from visionml.local.recorded import RECORDED, Place, Recorded
 
 
 def install() -> None:
-    """Let stacks hold the recorded types, and give the VPC the attributes it lacks."""
+    """Let stacks hold the recorded types, and mend what MiniStack's own lack."""
+    ministack.keep_full_buckets()
     for type_name, recorded in RECORDED.items():
         _register(type_name, recorded)
     ministack.add_attributes(

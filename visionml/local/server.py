@@ -28,6 +28,7 @@ log = logging.getLogger("visionml.local")
 _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TZ", "USER")
 _ADMINISTRATION = "/_ministack/"
 _HEALTH = "/_ministack/health"
+_GRACE_SECONDS = 0.5
 _ROOT_KEY = re.compile(rb"Credential=(?:test|[0-9]{12}|)(?=/|%2F)")
 _NO_KEY = b"Credential=AKIANOSUCHKEY0000000"
 
@@ -49,15 +50,23 @@ def main() -> int:
         return error.exit_code
     state = _state(listener.getsockname()[1], certificates, credentials)
     _set_environment(project, state, certificates)
+    code = 1
     try:
-        asyncio.run(_serve(project, state, listener, certificates))
+        code = asyncio.run(_serve(project, state, listener, certificates))
     finally:
-        processes.end(processes.of_project(project.folder))
-        project.state_file.unlink(missing_ok=True)
-        shutil.rmtree(project.temporary, ignore_errors=True)
-    log.info("Stopped.")
-    logging.shutdown()
-    os._exit(0)  # MiniStack's pool threads would otherwise be waited for
+        _end(project, code)
+    return code
+
+
+def _end(project: Project, code: int) -> None:
+    """End what was started, and this process without waiting for MiniStack's threads."""
+    processes.end(processes.of_project(project.folder))
+    project.state_file.unlink(missing_ok=True)
+    shutil.rmtree(project.temporary, ignore_errors=True)
+    if code == 0:
+        log.info("Stopped.")
+        logging.shutdown()
+        os._exit(code)
 
 
 def _listen(port: int) -> socket.socket:
@@ -129,7 +138,7 @@ def _set_environment(project: Project, state: State, certificates: tls.Certifica
 
 async def _serve(
     project: Project, state: State, listener: socket.socket, certificates: tls.Certificates
-) -> None:
+) -> int:
     import hypercorn.asyncio  # noqa: PLC0415  (after the environment is set)
     from hypercorn.config import Config  # noqa: PLC0415
 
@@ -142,18 +151,24 @@ async def _serve(
     config.bind = [f"fd://{listener.detach()}"]
     config.certfile, config.keyfile = str(certificates.certificate), str(certificates.key)
     config.keep_alive_timeout = 75
-    config.graceful_timeout = 1
+    config.graceful_timeout = _GRACE_SECONDS
     config.loglevel = "WARNING"
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     write(project, state)
     log.info("Listening on %s.", state.endpoint_url)
-    await hypercorn.asyncio.serve(
-        _guarded(ministack.asgi),
-        config,
-        shutdown_trigger=stop.wait,
+    serving = asyncio.create_task(
+        hypercorn.asyncio.serve(_guarded(ministack.asgi), config, shutdown_trigger=stop.wait)
     )
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({serving}, timeout=_GRACE_SECONDS)
+    if serving.done():
+        await serving
+    # connections whose clients do not answer a TLS goodbye would be waited for half a minute
+    _end(project, 0)
+    return 0
 
 
 def _guarded(asgi: Callable[..., Any]) -> Callable[..., Any]:
