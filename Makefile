@@ -39,7 +39,7 @@ test: $(INSTALLED) $(AWS_CLI) ## Run the test suite
 check: $(INSTALLED) ## Lint, formatting, types, import contracts, notebooks
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
+	@$(BIN)/mypy visionml infra tests
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m visionml.runs.check notebooks
 

@@ -46,6 +46,7 @@ def train(
     """Train, evaluate and, when the gate is passed, register a model."""
     from visionml import workbench
 
+    given = dict(_pair(text) for text in hyperparameters or [])
     session = workbench.open(environment, say=progress(as_json=as_json))
     chosen = session.datasets.open(dataset, dataset_version)
     run = session.runs.start(
@@ -53,7 +54,7 @@ def train(
         chosen.version,
         architecture=architecture,
         image_size=image_size,
-        **dict(_pair(text) for text in hyperparameters or []),
+        **given,
     )
     status = run.watch().status if wait else "started"
     print_pairs({"run": run.run_id, "status": status}, as_json=as_json)
