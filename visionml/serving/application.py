@@ -70,7 +70,6 @@ class Invocations:
     def _success(self, answer: Answer, line: "_Line") -> Response:
         line.write(
             200,
-            label=answer.label,
             decode_ms=round(answer.decode_ms, 2),
             model_ms=round(answer.model_ms, 2),
         )

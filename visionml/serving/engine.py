@@ -39,7 +39,6 @@ class Answer:
     """One prediction, as the JSON that is sent, and where its time went."""
 
     content: bytes
-    label: str
     decode_ms: float
     model_ms: float
 
@@ -124,7 +123,6 @@ class Engine:
             prediction = _prediction(model.record, shares)
             return Answer(
                 content=prediction.model_dump_json().encode(),
-                label=prediction.label,
                 decode_ms=(decoded - started) * 1e3,
                 model_ms=(time.perf_counter() - decoded) * 1e3,
             )

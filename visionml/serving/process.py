@@ -158,10 +158,14 @@ class Listener:
         worker.connections -= said.count(CLOSED)
         if READY in said:
             worker.ready = True
-            self._listen()
+            if all(each.ready for each in self._workers.values()):
+                self._listen()
 
     def _listen(self) -> None:
-        """Begin to accept, once a worker is warm: until then callers find a closed port."""
+        """Begin to accept, once every worker is warm: until then callers find a closed port.
+
+        Connections last, so that those of an early caller would stay with the first worker.
+        """
         if not self._stopping and self._socket.fileno() not in self._selector.get_map():
             self._socket.listen(_BACKLOG)
             self._selector.register(self._socket, selectors.EVENT_READ, self._socket)

@@ -7,6 +7,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from visionml.errors import InvalidInput, VisionmlError
 from visionml.serving.application import create
 from visionml.serving.engine import Engine
 from visionml.serving.process import CLOSED, READY
@@ -24,8 +25,7 @@ def run(settings: ServerSettings, channel: socket.socket) -> None:
     VisionmlError
         The model cannot be loaded.
     """
-    engine = Engine.load(settings.model_folder, settings.limits)
-    engine.warm_up()
+    engine = _warm(settings)
     config = uvicorn.Config(
         create(engine),
         loop="uvloop",
@@ -39,6 +39,20 @@ def run(settings: ServerSettings, channel: socket.socket) -> None:
         timeout_graceful_shutdown=int(settings.drain_seconds),
     )
     _Server(config, channel).run()
+
+
+def _warm(settings: ServerSettings) -> Engine:
+    try:
+        engine = Engine.load(settings.model_folder, settings.limits)
+        engine.warm_up()
+    except VisionmlError:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            f"ONNX Runtime cannot run the model in {settings.model_folder}: {error}.",
+            hint="Export the model again.",
+        ) from error
+    return engine
 
 
 class _Server(uvicorn.Server):

@@ -1,0 +1,153 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.fakes.http import Scripted, serving
+from visionml.contracts.inference import ContainerPrediction, ErrorBody, ErrorDetail, Prediction
+from visionml.errors import NotServing, RequestRefused, Unavailable, VisionmlError
+from visionml.serving.adapter import infer
+
+ANSWER = ContainerPrediction(
+    label="7", probability=0.9, probabilities={"7": 0.9, "1": 0.1}, model_version="run-1"
+)
+VARIANT = {"x-Amzn-Invoked-Production-Variant": "ModelB", "Content-Type": "application/json"}
+SUCCESS = (200, VARIANT, ANSWER.model_dump_json().encode())
+
+
+def model_error(status: int, code: str) -> tuple[int, dict[str, str], bytes]:
+    """Return SageMaker's answer when a container answers `status` with an ``ErrorBody``."""
+    body = ErrorBody(error=ErrorDetail(code=code, message="Because.", limit=3))
+    content = {
+        "Message": f"Received client error ({status}) from primary.",
+        "OriginalStatusCode": status,
+        "OriginalMessage": body.model_dump_json(),
+        "LogStreamArn": "arn:aws:logs:us-east-1:000000000000:log-group:x",
+    }
+    return 424, {"x-amzn-ErrorType": "ModelError"}, json.dumps(content).encode()
+
+
+def aws_error(status: int, code: str) -> tuple[int, dict[str, str], bytes]:
+    return status, {"x-amzn-ErrorType": code}, json.dumps({"Message": "No."}).encode()
+
+
+class Pauses:
+    """Counts the pauses between tries instead of taking them."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+
+    def __call__(self, seconds: float) -> None:
+        self.taken.append(seconds)
+
+
+def call(script: Scripted, *, pauses: Callable[[float], None], **more: object) -> Prediction:
+    runtime = boto3.client(
+        "sagemaker-runtime",
+        endpoint_url=script.url,
+        region_name="us-east-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        config=Config(retries={"mode": "standard", "total_max_attempts": 1}),
+    )
+    settings = {"runtime": runtime, "endpoint": "the-endpoint", "sleep": pauses, **more}
+    try:
+        return infer(b"image bytes", "image/png", **settings)  # type: ignore[arg-type]
+    finally:
+        runtime.close()
+
+
+def test_an_answer_becomes_a_prediction_of_the_variant_that_gave_it() -> None:
+    with serving(SUCCESS) as script:
+        first = call(script, pauses=Pauses())
+        second = call(script, pauses=Pauses(), variant="ModelB")
+    assert first.model_dump(include=set(ContainerPrediction.model_fields)) == ANSWER.model_dump()
+    assert (first.variant, first.latency_ms > 0) == ("ModelB", True)
+    assert first.prediction_id != second.prediction_id
+    (path, headers, body), (_, second_headers, _) = script.requests
+    assert path == "/endpoints/the-endpoint/invocations"
+    assert (headers["content-type"], body) == ("image/png", b"image bytes")
+    assert headers["x-amzn-sagemaker-inference-id"] == first.prediction_id
+    assert "x-amzn-sagemaker-target-variant" not in headers
+    assert second_headers["x-amzn-sagemaker-target-variant"] == "ModelB"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "truncated"), (413, "too_many_pixels"), (422, "animated")]
+)
+def test_a_refused_image_is_not_tried_again(status: int, code: str) -> None:
+    pauses = Pauses()
+    with serving(model_error(status, code)) as script, pytest.raises(RequestRefused) as refused:
+        call(script, pauses=pauses)
+    found = refused.value
+    assert (found.status, found.code, found.limit) == (status, code, 3)
+    assert len(script.requests) == 1
+    assert not pauses.taken
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        model_error(429, "busy"),
+        model_error(503, "draining"),
+        aws_error(503, "ServiceUnavailable"),
+        aws_error(429, "ModelNotReadyException"),
+        aws_error(400, "ThrottlingException"),
+    ],
+)
+def test_a_busy_endpoint_is_asked_again(busy: tuple[int, dict[str, str], bytes]) -> None:
+    pauses = Pauses()
+    with serving(busy, busy, SUCCESS) as script:
+        assert call(script, pauses=pauses).label == "7"
+    assert len(script.requests) == 3
+    assert len(pauses.taken) == 2
+    assert all(0 <= pause <= 0.4 for pause in pauses.taken)
+
+
+def test_it_gives_up_after_four_tries() -> None:
+    with serving(model_error(429, "busy")) as script, pytest.raises(NotServing) as refused:
+        call(script, pauses=Pauses())
+    assert (refused.value.status, refused.value.code) == (429, "busy")
+    assert len(script.requests) == 4
+
+
+def test_it_does_not_outlast_its_deadline() -> None:
+    with serving(model_error(429, "busy")) as script, pytest.raises(NotServing):
+        call(script, pauses=Pauses(), deadline_seconds=0)
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize("code", ["no_model", "timeout"])
+def test_what_will_not_pass_is_not_tried_again(code: str) -> None:
+    with serving(model_error(503, code)) as script, pytest.raises(NotServing) as refused:
+        call(script, pauses=Pauses())
+    assert (refused.value.status, refused.value.code) == (503, code)
+    assert len(script.requests) == 1
+
+
+def test_an_endpoint_that_does_not_exist_is_an_error_of_the_operator() -> None:
+    missing = aws_error(400, "ValidationError")
+    with serving(missing) as script, pytest.raises(VisionmlError, match="invoke the endpoint"):
+        call(script, pauses=Pauses())
+    assert len(script.requests) == 1
+
+
+def test_an_answer_that_is_no_prediction_is_said_to_be_none() -> None:
+    with serving((200, VARIANT, b"<html>")) as script, pytest.raises(Unavailable, match="other"):
+        call(script, pauses=Pauses())
+
+
+@pytest.mark.parametrize("module", ["adapter", "client", "statuses"])
+def test_callers_load_nothing_heavy(module: str) -> None:
+    program = (
+        f"import sys, visionml.serving.{module}\n"
+        "print({'numpy', 'pyvips', 'onnxruntime', 'torch', 'starlette'} & set(sys.modules))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert (ran.stdout.strip(), ran.stderr) == ("set()", "")

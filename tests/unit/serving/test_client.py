@@ -1,0 +1,103 @@
+import pytest
+
+from tests.fakes import pictures
+from tests.fakes.http import serving
+from visionml.contracts.inference import ErrorBody, ErrorDetail, Prediction
+from visionml.errors import (
+    AccessDenied,
+    ImageRefused,
+    NotServing,
+    RequestRefused,
+    Unavailable,
+    VisionmlError,
+)
+from visionml.serving.client import InferenceApi
+
+PREDICTION = Prediction(
+    label="7",
+    probability=0.9,
+    probabilities={"7": 0.9},
+    model_version="run-1",
+    prediction_id="p1",
+    variant="ModelA",
+    latency_ms=3.5,
+)
+SUCCESS = (200, {"Content-Type": "application/json"}, PREDICTION.model_dump_json().encode())
+PNG = pictures.encoded(pictures.corners(), "PNG")
+
+
+def error(status: int, code: str) -> tuple[int, dict[str, str], bytes]:
+    body = ErrorBody(error=ErrorDetail(code=code, message="Because.", limit=5))
+    return status, {"Content-Type": "application/json"}, body.model_dump_json().encode()
+
+
+def api(url: str, *, retries: int = 2) -> InferenceApi:
+    return InferenceApi(url + "/v1", "the-key", retries=retries, backoff_seconds=0.001)
+
+
+def test_the_image_is_sent_with_its_type_and_the_key() -> None:
+    with serving(SUCCESS) as script:
+        assert api(script.url).predict(PNG) == PREDICTION
+    ((path, headers, body),) = script.requests
+    assert (path, body) == ("/v1/inference", PNG)
+    assert (headers["content-type"], headers["x-api-key"]) == ("image/png", "the-key")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_service_is_asked_again(status: int) -> None:
+    with serving(error(status, "busy"), error(status, "busy"), SUCCESS) as script:
+        assert api(script.url).predict(PNG) == PREDICTION
+    assert len(script.requests) == 3
+
+
+def test_it_gives_up_with_what_the_service_said_last() -> None:
+    with serving(error(429, "busy")) as script, pytest.raises(NotServing) as raised:
+        api(script.url).predict(PNG)
+    assert (raised.value.status, raised.value.code, raised.value.limit) == (429, "busy", 5)
+    assert len(script.requests) == 3
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_a_refused_request_is_not_tried_again(status: int) -> None:
+    with serving(error(status, "why")) as script, pytest.raises(RequestRefused) as raised:
+        api(script.url).predict(PNG)
+    assert (raised.value.status, raised.value.code) == (status, "why")
+    assert len(script.requests) == 1
+
+
+def test_what_cannot_be_an_image_is_not_sent_unless_its_type_is_given() -> None:
+    with serving(error(422, "unsupported")) as script:
+        with pytest.raises(ImageRefused):
+            api(script.url).predict(b"<html>")
+        assert not script.requests
+        with pytest.raises(RequestRefused):
+            api(script.url).predict(b"<html>", content_type="image/jpeg")
+    assert len(script.requests) == 1
+
+
+def test_a_wrong_key_is_named() -> None:
+    with (
+        serving((403, {}, b'{"message": "Forbidden"}')) as script,
+        pytest.raises(AccessDenied, match="key"),
+    ):
+        api(script.url).predict(PNG)
+
+
+def test_a_failing_service_is_unavailable() -> None:
+    with (
+        serving((500, {}, b'{"message": "Internal server error"}')) as script,
+        pytest.raises(Unavailable, match="500"),
+    ):
+        api(script.url).predict(PNG)
+
+
+def test_another_service_at_the_address_is_noticed() -> None:
+    with serving((200, {}, b"<html>")) as script, pytest.raises(VisionmlError, match="address"):
+        api(script.url).predict(PNG)
+
+
+def test_a_closed_port_is_unavailable() -> None:
+    with serving(SUCCESS) as script:
+        pass
+    with pytest.raises(Unavailable, match="Could not reach"):
+        api(script.url, retries=0).predict(PNG)
