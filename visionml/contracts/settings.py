@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from visionml.errors import SettingsInvalid
 
@@ -14,6 +21,19 @@ _FOLDER = Path(__file__).parents[2] / "infra" / "environments"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+
+
+def _number(value: object) -> object:
+    """Read an override's digits; pydantic itself does so for plain numbers, not for choices."""
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _items(value: object) -> object:
+    """Read an override such as ``150,300,800``."""
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+LogDays = Annotated[Literal[1, 3, 7, 14, 30, 60, 90, 180, 365, 400, 731], BeforeValidator(_number)]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
@@ -50,7 +70,7 @@ class ServingSettings(_Record):
     burst: Positive = 2000
     quota_per_month: Positive = 1_000_000
     reserved_concurrency: Positive | None = None
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: Annotated[tuple[str, ...], BeforeValidator(_items)] = ()
     """Web origins that may call the API from a browser; none unless named."""
     poll_seconds: Positive = 15
     """How often the deployment machine looks at an endpoint that is being updated."""
@@ -72,7 +92,7 @@ class RetentionSettings(_Record):
     images_days: Positive = 90
     results_days: Positive = 30
     previews_days: Positive = 365
-    logs_days: Literal[1, 3, 7, 14, 30, 60, 90, 180, 365, 400, 731] = 90
+    logs_days: LogDays = 90
 
 
 class StreamSettings(_Record):
@@ -87,7 +107,7 @@ class ImageSettings(_Record):
 
     upload_limit_bytes: Positive = 10 * 1024 * 1024
     pixel_limit: Positive = 50_000_000
-    preview_sizes: tuple[Positive, ...] = (150, 300, 800)
+    preview_sizes: Annotated[tuple[Positive, ...], BeforeValidator(_items)] = (150, 300, 800)
 
 
 class Settings(_Record):

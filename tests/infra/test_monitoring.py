@@ -1,0 +1,105 @@
+import json
+
+import pytest
+
+from tests.fakes.cloudformation import text
+from tests.infra.conftest import Synthesised
+from visionml.contracts.names import Names
+
+THRESHOLDS = {
+    "endpoint-errors": 0.01,
+    "endpoint-latency-average": 1_000_000,
+    "endpoint-latency-p99": 2_000_000,
+    "api-errors": 0.01,
+    "adapter-errors": 0,
+    "training-failures": 0,
+    "deployment-failures": 0,
+}
+
+
+def test_there_is_an_alarm_for_each_signal(environment: Synthesised) -> None:
+    names = Names.of(environment.settings)
+    alarms = {each["AlarmName"]: each for each in environment.properties("AWS::CloudWatch::Alarm")}
+
+    assert {name: alarms[names.name(name)]["Threshold"] for name in THRESHOLDS} == THRESHOLDS
+    assert len(alarms) == len(THRESHOLDS)
+
+
+def test_alarms_tell_of_trouble_and_of_recovery(environment: Synthesised) -> None:
+    for alarm in environment.properties("AWS::CloudWatch::Alarm"):
+        assert alarm["AlarmActions"] == alarm["OKActions"]
+        assert len(alarm["AlarmActions"]) == 1
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmDescription"].endswith(".")
+
+
+def test_latency_thresholds_are_in_the_metrics_own_microseconds(local: Synthesised) -> None:
+    by_name = {each["AlarmName"]: each for each in local.properties("AWS::CloudWatch::Alarm")}
+    p99 = by_name["ml-pipeline-endpoint-latency-p99-local-us-east-1"]
+
+    assert (p99["MetricName"], p99["ExtendedStatistic"]) == ("ModelLatency", "p99")
+    assert p99["Threshold"] == local.settings.alarms.latency_p99_ms * 1000
+    assert {each["Name"]: each["Value"] for each in p99["Dimensions"]} == {
+        "EndpointName": "ml-pipeline-endpoint-local-us-east-1",
+        "VariantName": "ModelA",
+    }
+
+
+def test_refused_images_do_not_count_as_failed_invocations(local: Synthesised) -> None:
+    by_name = {each["AlarmName"]: each for each in local.properties("AWS::CloudWatch::Alarm")}
+    queries = by_name["ml-pipeline-endpoint-errors-local-us-east-1"]["Metrics"]
+    (expression,) = [each["Expression"] for each in queries if "Expression" in each]
+    metrics = {
+        each["Id"]: each["MetricStat"]["Metric"]["MetricName"]
+        for each in queries
+        if "MetricStat" in each
+    }
+
+    assert "FILL(model_errors, 0) - FILL(refused, 0)" in expression
+    assert metrics == {
+        "invocations": "Invocations",
+        "model_errors": "InvocationModelErrors",
+        "refused": "Invocation4XXErrors",
+    }
+
+
+def test_the_topic_is_encrypted_and_lets_alarms_publish(environment: Synthesised) -> None:
+    (topic,) = environment.properties("AWS::SNS::Topic")
+    (policy,) = environment.properties("AWS::SNS::TopicPolicy")
+    statements = policy["PolicyDocument"]["Statement"]
+
+    assert topic["TopicName"] == Names.of(environment.settings).alarm_topic
+    assert "KmsMasterKeyId" in topic
+    allowed = [each for each in statements if each["Effect"] == "Allow"]
+    assert [each["Principal"] for each in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
+    denied = [each for each in statements if each["Effect"] == "Deny"]
+    assert denied[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_alarms_may_use_the_key_of_their_topic(environment: Synthesised) -> None:
+    policies = environment.resources("AWS::KMS::Key")["Storage/OperationsKey"]["Properties"]
+    principals = {
+        json.dumps(statement["Principal"]) for statement in policies["KeyPolicy"]["Statement"]
+    }
+
+    assert '{"Service": "cloudwatch.amazonaws.com"}' in principals
+    assert '{"Service": "logs.us-east-1.amazonaws.com"}' in principals
+
+
+def test_the_dashboard_shows_every_signal(environment: Synthesised) -> None:
+    (dashboard,) = environment.properties("AWS::CloudWatch::Dashboard")
+    body = json.loads(text(dashboard["DashboardBody"]))
+    alarms = [each for each in body["widgets"] if each["type"] == "alarm"]
+    graphs = [each for each in body["widgets"] if each["type"] == "metric"]
+
+    assert len(alarms[0]["properties"]["alarms"]) == len(THRESHOLDS)
+    assert len(graphs) == len(THRESHOLDS) + 1
+
+
+@pytest.mark.parametrize("stack", ["Training", "Serving"])
+def test_nobody_is_watched_by_reference(environment: Synthesised, stack: str) -> None:
+    imported = json.dumps(environment.templates["Monitoring"])
+
+    assert f"ml-pipeline-{stack.lower()}-{environment.settings.environment}" not in [
+        name.split(":")[0] for name in imported.split('"Fn::ImportValue": "')[1:]
+    ]

@@ -1,0 +1,77 @@
+from tests.fakes.cloudformation import text
+from tests.infra.conftest import Synthesised
+
+NEVER = ("AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::EIP")
+
+
+def test_nothing_leads_to_the_internet(environment: Synthesised) -> None:
+    for kind in NEVER:
+        assert environment.resources(kind) == {}
+    assert environment.properties("AWS::EC2::Route") == []
+    subnets = environment.properties("AWS::EC2::Subnet")
+    assert [subnet["MapPublicIpOnLaunch"] for subnet in subnets] == [False, False]
+
+
+def test_the_subnets_lie_in_two_zones(environment: Synthesised) -> None:
+    zones = [each["AvailabilityZone"] for each in environment.properties("AWS::EC2::Subnet")]
+
+    assert zones == [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1)]
+
+
+def test_storage_is_reached_through_gateways_everywhere(environment: Synthesised) -> None:
+    gateways = [
+        each
+        for each in environment.properties("AWS::EC2::VPCEndpoint")
+        if each["VpcEndpointType"] == "Gateway"
+    ]
+
+    services = sorted(text(each["ServiceName"]).rsplit(".", 1)[-1] for each in gateways)
+    assert services == ["dynamodb", "s3"]
+
+
+def test_interface_endpoints_are_paid_for_in_private_networks_only(
+    environment: Synthesised,
+) -> None:
+    interfaces = [
+        text(each["ServiceName"])
+        for each in environment.properties("AWS::EC2::VPCEndpoint")
+        if each["VpcEndpointType"] == "Interface"
+    ]
+
+    private = environment.settings.private_network
+    assert private == (environment.settings.environment in {"staging", "prod"})
+    assert sorted(interfaces) == (
+        [
+            "com.amazonaws.us-east-1.sagemaker.api",
+            "com.amazonaws.us-east-1.sagemaker.runtime",
+            "com.amazonaws.us-east-1.ssm",
+        ]
+        if private
+        else []
+    )
+
+
+def test_endpoints_are_open_to_the_workloads_alone(prod: Synthesised) -> None:
+    inbound = prod.properties("AWS::EC2::SecurityGroupIngress")
+    groups = prod.properties("AWS::EC2::SecurityGroup")
+
+    assert all("SourceSecurityGroupId" in rule and "CidrIp" not in rule for rule in inbound)
+    assert all("SecurityGroupIngress" not in group for group in groups)
+    ports = sorted((rule["FromPort"], rule["ToPort"]) for rule in inbound)
+    assert ports == [(0, 65535), (443, 443)]
+
+
+def test_flows_are_logged_and_the_log_is_encrypted(environment: Synthesised) -> None:
+    (flows,) = environment.properties("AWS::EC2::FlowLog")
+    (group,) = environment.properties("AWS::Logs::LogGroup", stack="Network")
+
+    assert flows["TrafficType"] == "ALL"
+    assert "KmsKeyId" in group
+    assert group["RetentionInDays"] == environment.settings.retention.logs_days
+
+
+def test_functions_of_a_private_network_run_inside_it(environment: Synthesised) -> None:
+    inside = ["VpcConfig" in each for each in environment.properties("AWS::Lambda::Function")]
+
+    assert len(inside) == 6
+    assert set(inside) == {environment.settings.private_network}

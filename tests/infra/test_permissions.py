@@ -1,0 +1,197 @@
+import json
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.aws_iam import Role, ServicePrincipal
+
+from tests.fakes.cloudformation import text
+from tests.infra.conftest import Synthesised
+from visionml.cdk.units.permissions import allow
+
+WITHOUT_RESOURCES = {
+    # cloudwatch:PutMetricData, limited to a namespace by a condition
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    # X-Ray
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    # log delivery of state machines
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+    # network interfaces, named by the service that makes them
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+    "ec2:UnassignPrivateIpAddresses",
+}
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(found: Synthesised) -> list[dict[str, Any]]:
+    policies = found.properties("AWS::IAM::Policy")
+    assert policies
+    return [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+
+
+def granted(found: Synthesised, role: str) -> set[str]:
+    """Return the actions of the role whose logical id begins like this."""
+    return {
+        action
+        for policy in found.properties("AWS::IAM::Policy")
+        if text(policy["Roles"][0]).startswith(f"<{role}")
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+
+
+def test_no_action_is_a_wildcard(environment: Synthesised) -> None:
+    for statement in statements(environment):
+        assert not [action for action in listed(statement["Action"]) if "*" in action]
+
+
+def test_only_actions_that_know_no_resources_are_allowed_on_all(
+    environment: Synthesised,
+) -> None:
+    on_all = {
+        action
+        for statement in statements(environment)
+        if "*" in listed(statement["Resource"])
+        for action in listed(statement["Action"])
+    }
+
+    assert on_all <= WITHOUT_RESOURCES
+
+
+def test_no_managed_policy_but_the_one_api_gateway_demands(environment: Synthesised) -> None:
+    managed = [
+        text(arn)
+        for role in environment.properties("AWS::IAM::Role")
+        for arn in role.get("ManagedPolicyArns", [])
+    ]
+
+    assert [arn.rsplit("/", 1)[1] for arn in managed] == ["AmazonAPIGatewayPushToCloudWatchLogs"]
+
+
+def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
+    passing = [each for each in statements(environment) if each["Action"] == "iam:PassRole"]
+
+    assert len(passing) == 2
+    for statement in passing:
+        assert statement["Condition"] == {
+            "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}
+        }
+        assert len(listed(statement["Resource"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "actions"),
+    [
+        (
+            "HandlersRunRecorder",
+            {"dynamodb:GetItem", "dynamodb:PutItem"},
+        ),
+        ("HandlersEvaluationGate", {"s3:GetObject", "s3:ListBucket"}),
+        (
+            "HandlersModelRegistrar",
+            {
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "ecr:BatchGetImage",
+                "ecr:DescribeImages",
+                "s3:GetObject",
+                "s3:ListBucket",
+                "sagemaker:CreateModelPackage",
+                "ssm:GetParameter",
+                "ssm:PutParameter",
+            },
+        ),
+        (
+            "HandlersDeploymentPlanner",
+            {
+                "s3:GetObject",
+                "s3:ListBucket",
+                "sagemaker:DescribeEndpoint",
+                "sagemaker:DescribeModelPackage",
+                "ssm:GetParameter",
+            },
+        ),
+        (
+            "HandlersDeploymentRecorder",
+            {
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "sagemaker:DescribeEndpoint",
+                "ssm:GetParameter",
+                "ssm:PutParameter",
+            },
+        ),
+        ("HandlersInferenceAdapter", {"sagemaker:InvokeEndpoint"}),
+    ],
+)
+def test_each_function_may_do_its_own_work_and_nothing_else(
+    local: Synthesised, role: str, actions: set[str]
+) -> None:
+    of_all = {"logs:CreateLogStream", "logs:PutLogEvents"} | {
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+    }
+    found = {each for each in granted(local, role) if not each.startswith("kms:")}
+
+    assert found - of_all == actions
+
+
+def test_the_training_machine_may_await_the_jobs_it_starts(environment: Synthesised) -> None:
+    found = granted(environment, "TrainingRole")
+
+    for kind in ("TrainingJob", "ProcessingJob"):
+        assert {f"sagemaker:{verb}{kind}" for verb in ("Create", "Describe", "Stop")} <= found
+    assert {"events:PutTargets", "events:PutRule", "events:DescribeRule"} <= found
+    rules = json.dumps(statements(environment))
+    assert "rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule" in rules
+    assert "rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule" in rules
+
+
+def test_nobody_may_delete(environment: Synthesised) -> None:
+    deleting = {
+        action
+        for statement in statements(environment)
+        for action in listed(statement["Action"])
+        if action.split(":")[1].startswith("Delete")
+    }
+
+    assert deleting <= WITHOUT_RESOURCES
+
+
+@pytest.fixture
+def role() -> Role:
+    stack = Stack(App(), "Stack")
+    return Role(stack, "Role", assumed_by=ServicePrincipal("lambda.amazonaws.com"))
+
+
+def test_a_wildcard_without_a_reason_is_refused(role: Role) -> None:
+    with pytest.raises(ValueError, match="Say why"):
+        allow(role, ["s3:GetObject"], ["arn:aws:s3:::bucket/*"])
+
+
+def test_a_wildcard_among_actions_is_refused(role: Role) -> None:
+    with pytest.raises(ValueError, match="Name the actions"):
+        allow(role, ["s3:*"], ["arn:aws:s3:::bucket"])

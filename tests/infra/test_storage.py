@@ -1,0 +1,139 @@
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Match, Template
+from aws_cdk.aws_kms import Key
+
+from tests.infra.conftest import Synthesised
+from visionml.cdk.units.lineage import Lineage
+from visionml.contracts import settings
+from visionml.contracts.names import Names
+
+BUCKETS = ("raw", "datasets", "models", "results", "logs")
+PINNED = {
+    "AWS::S3::Bucket": {
+        "RawBucket",
+        "DatasetsBucket",
+        "ModelsBucket",
+        "ResultsBucket",
+        "LogsBucket",
+    },
+    "AWS::DynamoDB::Table": {"LineageTable"},
+    "AWS::KMS::Key": {"ImagesKey", "ModelsKey", "RecordsKey", "OperationsKey"},
+}
+
+
+@pytest.mark.parametrize("kind", PINNED)
+def test_logical_ids_of_what_holds_data_never_change(environment: Synthesised, kind: str) -> None:
+    found = {path.split("/")[1] for path in environment.resources(kind)}
+
+    assert found == PINNED[kind]
+
+
+def test_every_bucket_is_private_versioned_and_named_by_the_contract(local: Synthesised) -> None:
+    names = Names.of(local.settings)
+    buckets = local.properties("AWS::S3::Bucket")
+
+    expected = {names.bucket(kind, "000000000000") for kind in BUCKETS}
+    assert {bucket["BucketName"] for bucket in buckets} == expected
+    for bucket in buckets:
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+
+
+def test_buckets_are_encrypted_with_their_own_keys(local: Synthesised) -> None:
+    for path, bucket in local.resources("AWS::S3::Bucket").items():
+        (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        by_default = rule["ServerSideEncryptionByDefault"]
+        if path.endswith("LogsBucket"):  # S3 delivers access logs to no other kind
+            assert by_default == {"SSEAlgorithm": "AES256"}
+        else:
+            assert by_default["SSEAlgorithm"] == "aws:kms"
+            assert by_default["KMSMasterKeyID"]["Fn::GetAtt"][1] == "Arn"
+
+
+def test_every_bucket_refuses_plain_http(environment: Synthesised) -> None:
+    refusing = [
+        policy["Bucket"]["Ref"]
+        for policy in environment.properties("AWS::S3::BucketPolicy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+
+    assert sorted(refusing) == sorted(PINNED["AWS::S3::Bucket"])
+
+
+def test_uploads_are_announced_without_a_custom_resource(environment: Synthesised) -> None:
+    template = Template.from_json(environment.templates["Storage"])
+
+    template.has_resource_properties(
+        "AWS::S3::Bucket",
+        {
+            "BucketName": Match.any_value(),
+            "NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
+        },
+    )
+    template.resource_count_is("AWS::Lambda::Function", 0)
+
+
+def test_images_expire_after_the_days_of_the_settings(prod: Synthesised) -> None:
+    raw = prod.resources("AWS::S3::Bucket")["Storage/RawBucket"]["Properties"]
+    rules = {rule["Id"]: rule for rule in raw["LifecycleConfiguration"]["Rules"]}
+
+    assert rules["expire"]["ExpirationInDays"] == prod.settings.retention.images_days == 90
+    assert rules["tidy"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
+@pytest.mark.parametrize("kind", PINNED)
+def test_data_outlives_its_stack_in_production_only(environment: Synthesised, kind: str) -> None:
+    wanted = "Retain" if environment.settings.environment == "prod" else "Delete"
+
+    assert {each["DeletionPolicy"] for each in environment.resources(kind).values()} == {wanted}
+
+
+def test_every_key_rotates(environment: Synthesised) -> None:
+    keys = environment.properties("AWS::KMS::Key")
+
+    assert len(keys) == 4
+    assert all(key["EnableKeyRotation"] is True for key in keys)
+
+
+def test_the_lineage_table_can_be_listed_by_status_and_restored() -> None:
+    stack = Stack(App(), "Stack")
+    chosen = settings.load("prod")
+    Lineage(stack, "Lineage", settings=chosen, names=Names.of(chosen), key=Key(stack, "Key"))
+
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::DynamoDB::Table",
+        {
+            "TableName": "ml-pipeline-lineage-prod-us-east-1",
+            "KeySchema": [
+                {"AttributeName": "PK", "KeyType": "HASH"},
+                {"AttributeName": "SK", "KeyType": "RANGE"},
+            ],
+            "GlobalSecondaryIndexes": [
+                Match.object_like(
+                    {
+                        "IndexName": "StatusIndex",
+                        "KeySchema": [
+                            {"AttributeName": "status", "KeyType": "HASH"},
+                            {"AttributeName": "timestamp", "KeyType": "RANGE"},
+                        ],
+                    }
+                )
+            ],
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+            "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+            "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS"},
+            "DeletionProtectionEnabled": True,
+        },
+    )
+
+
+def test_buckets_of_an_unknown_account_are_named_by_the_account_they_come_to(
+    prod: Synthesised,
+) -> None:
+    raw = prod.resources("AWS::S3::Bucket")["Storage/RawBucket"]["Properties"]["BucketName"]
+
+    assert raw == {"Fn::Join": ["", ["ml-pipeline-raw-prod-us-east-1-", {"Ref": "AWS::AccountId"}]]}
