@@ -1,0 +1,42 @@
+"""``python -m benchmarks``: measure, print a table, leave ``runs/bench/latest.json``."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import commands
+from benchmarks.record import Machine, Report
+from visionml.errors import VisionmlError
+
+MEASUREMENTS = (commands.cli_start, commands.synth, commands.deploy_local)
+
+
+def main() -> int:
+    """Run every measurement and return the exit code."""
+    console = Console()
+    report = Report(started=datetime.now(UTC), machine=Machine.this(), rows=[])
+    for measure in MEASUREMENTS:
+        with console.status(f"Measuring {measure.__name__}"):
+            try:
+                report.rows.append(measure())
+            except VisionmlError as error:
+                console.print(f"Error: {measure.__name__}: {error}", markup=False)
+                return error.exit_code
+    table = Table("Measurement", "Value", "Unit", "Of the limit", "Peers", box=None, pad_edge=False)
+    for row in report.rows:
+        share = "" if row.limit_ratio is None else f"{row.limit_ratio:.0%}"
+        peers = ", ".join(
+            f"{peer.name} {'not installed' if peer.ratio is None else f'{peer.ratio:.2f}x'}"
+            for peer in row.peers
+        )
+        table.add_row(row.name, f"{row.value:,.4g}", row.unit, share, peers)
+    console.print(table)
+    console.print(f"Written to {report.write(Path('runs/bench'))}", highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
