@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from visionml.errors import VisionmlError
+from visionml.errors import AccessDenied, VisionmlError
 from visionml.local import images, ministack
 from visionml.local.containers import Runtime
 from visionml.local.sagemaker.core import Caller, Document, Scope, now
 from visionml.local.sagemaker.faults import Fault, invalid
 
+_PULL = (
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:GetDownloadUrlForLayer",
+)
 PRINCIPAL = "sagemaker.amazonaws.com"
 
 
@@ -52,18 +57,28 @@ class Cloud:
                 f"principal '{PRINCIPAL}' to assume the role."
             )
 
-    def image(self, uri: str) -> images.Image:
-        """Return an image.
+    def image(self, uri: str, role: str) -> images.Image:
+        """Return an image that a role may pull.
 
         Raises
         ------
         Fault
-            The registry does not have it.
+            The registry does not have it, or the role may not pull it.
         """
         try:
-            return images.resolve(uri)
+            found = images.resolve(uri)
+            repository = uri.partition("/")[2].partition("@")[0].partition(":")[0]
+            arn = f"arn:aws:ecr:{ministack.region()}:{ministack.account()}:repository/{repository}"
+            ministack.enforce(role, "ecr:GetAuthorizationToken")
+            for action in _PULL:
+                ministack.enforce(role, action, arn)
+            return found
         except VisionmlError as error:
-            raise invalid(f"Requested image {uri} not found.") from error
+            raise invalid(
+                f"Cannot find requested image: {uri}. Please check that it exists in your ECR "
+                f"repository and that the role {role} has proper pull permissions for SageMaker: "
+                f"{', '.join(_PULL)}"
+            ) from error
 
     def session(self, role: str, name: str) -> ministack.Session:
         """Return credentials of a role that SageMaker has assumed for a job or an endpoint."""
@@ -82,15 +97,27 @@ class Cloud:
             **{name: bundle for name, bundle in certificates.items() if bundle},
         }
 
-    def log(self, scope: Scope, group: str, stream: str) -> Callable[[str], None]:
-        """Return a function that appends a line to a log stream, from any thread."""
+    def log(self, scope: Scope, role: str, group: str, stream: str) -> Callable[[str], None]:
+        """Return a function that appends a line to a log stream, from any thread.
+
+        A role that may not write there leaves no log, as on AWS.
+        """
         lock = threading.Lock()
+        arn = f"arn:aws:logs:{scope.region}:{scope.account}:log-group:{group}:log-stream:{stream}"
+        with ministack.scope(scope.account, scope.region):
+            if not _may(role, ("logs:CreateLogStream", "logs:PutLogEvents"), arn):
+                return lambda _line: None
 
         def write(line: str) -> None:
             with lock, ministack.scope(scope.account, scope.region):
                 ministack.put_log_events(group, stream, [line])
 
         return write
+
+    def may_measure(self, role: str, namespace: str) -> bool:
+        """Tell whether a role may publish metrics of a namespace."""
+        context = {"cloudwatch:namespace": namespace}
+        return _may(role, ("cloudwatch:PutMetricData",), "*", context)
 
     def metrics(self, scope: Scope, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
         """Publish metrics."""
@@ -108,6 +135,17 @@ class Cloud:
         """Run work in a thread of its own, in a scope."""
         with ministack.scope(scope.account, scope.region):
             return ministack.start_thread(work, name=name)
+
+
+def _may(
+    role: str, actions: Sequence[str], arn: str, context: Mapping[str, str] | None = None
+) -> bool:
+    try:
+        for action in actions:
+            ministack.enforce(role, action, arn, context)
+    except AccessDenied:
+        return False
+    return True
 
 
 def epoch_seconds() -> int:

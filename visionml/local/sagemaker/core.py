@@ -114,7 +114,8 @@ class Store(Generic[R]):
 
     def by_arn(self, arn: str) -> R | None:
         """Return the record with an ARN."""
-        return next((record for record in self.everywhere() if record.arn == arn), None)
+        wanted = arn.lower()
+        return next((each for each in self.everywhere() if each.arn.lower() == wanted), None)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -3,6 +3,7 @@
 import shutil
 
 from visionml.local import ministack, stepfunctions
+from visionml.local.sagemaker import cloudformation
 from visionml.local.sagemaker.cloud import Cloud
 from visionml.local.sagemaker.service import Service
 from visionml.local.sagemaker.state import State
@@ -19,4 +20,5 @@ def install(project: Project, server: Server) -> Service:
     service = Service(State(cloud))
     ministack.register_service("sagemaker", service.handle, reset=service.state.reset)
     stepfunctions.install(service)
+    cloudformation.install(service)
     return service

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from visionml.local.sagemaker.core import Caller, Document, Listing, Scope, Store, listed, tags_of
-from visionml.local.sagemaker.faults import Fault, in_use, invalid, not_offered
+from visionml.local.sagemaker.faults import in_use, invalid, not_offered
 from visionml.local.sagemaker.jobs import Job
 from visionml.local.sagemaker.processing import ROOT, ProcessingJob
 from visionml.local.sagemaker.progress import expressions
@@ -33,7 +33,7 @@ def create_training_job(state: State, caller: Caller, request: Document) -> Docu
         raise invalid("Channel names must be unique within a training job.")
     _spot(request)
     state.cloud.lend_role(caller, request["RoleArn"])
-    _image(state, specification["TrainingImage"])
+    state.cloud.image(specification["TrainingImage"], request["RoleArn"])
     job = TrainingJob(**_identity(TrainingJob, caller.scope, request["TrainingJobName"], request))
     _begin(state, state.training, job)
     return {"TrainingJobArn": job.arn}
@@ -48,7 +48,7 @@ def create_processing_job(state: State, caller: Caller, request: Document) -> Do
     for output in request.get("ProcessingOutputConfig", {}).get("Outputs", []):
         _offered_output(output)
     state.cloud.lend_role(caller, request["RoleArn"])
-    _image(state, request["AppSpecification"]["ImageUri"])
+    state.cloud.image(request["AppSpecification"]["ImageUri"], request["RoleArn"])
     identity = _identity(ProcessingJob, caller.scope, request["ProcessingJobName"], request)
     job = ProcessingJob(**identity)
     _begin(state, state.processing, job)
@@ -121,13 +121,6 @@ def _stop(job: Job) -> Document:
         )
     job.stop()
     return {}
-
-
-def _image(state: State, uri: str) -> None:
-    try:
-        state.cloud.image(uri)
-    except Fault as fault:
-        raise invalid(f"Cannot find the requested image: {uri}") from fault
 
 
 def _count(count: int, instance_type: str | None) -> None:

@@ -211,7 +211,7 @@ def run_containers(
     try:
         for number, launch in enumerate(launches, start=1):
             stream = f"{job.name}/algo-{number}-{started}"
-            log = cloud.log(job.scope, job.log_group(), stream)
+            log = cloud.log(job.scope, job.role, job.log_group(), stream)
             running.append(cloud.runtime.start(launch, _both(log, on_line)))
         return _supervised(job, running, deadline=time.monotonic() + seconds, every=every)
     finally:

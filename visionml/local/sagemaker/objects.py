@@ -96,6 +96,11 @@ class Objects:
                 f'and that the role "{self.role}" has "s3:GetObject" permissions on it.'
             ) from refused
 
+    def status(self, source: Location) -> int:
+        """Return the HTTP status with which S3 answers for an object: 200, 403 or 404."""
+        path = f"/{source.bucket}/{source.key}"
+        return ministack.call_as(self.session, "s3", "HEAD", path)[0]
+
     def fetch(self, items: Sequence[Item], folder: Path) -> None:
         """Copy objects into a folder."""
         root = folder.resolve()

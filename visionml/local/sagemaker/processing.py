@@ -40,7 +40,7 @@ class ProcessingJob(Job):
     def work(self, cloud: Cloud, place: Workplace) -> None:
         """Download, process, upload."""
         app = self.request["AppSpecification"]
-        image = cloud.image(app["ImageUri"])
+        image = cloud.image(app["ImageUri"], self.role)
         folders = [place.host(number) for number in range(1, self.hosts + 1)]
         self._lay_out(place, folders)
         names = hosts_of(self.hosts)

@@ -1,11 +1,19 @@
 """SageMaker's front door: finds the operation, asks IAM, answers."""
 
-import logging
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from visionml.local import ministack
-from visionml.local.sagemaker import job_operations, permissions, wire
+from visionml.local.sagemaker import (
+    hosting_operations,
+    invocations,
+    job_operations,
+    permissions,
+    registry_operations,
+    tag_operations,
+    wire,
+)
 from visionml.local.sagemaker.core import Caller, Document
 from visionml.local.sagemaker.faults import Fault, not_offered
 from visionml.local.sagemaker.state import State
@@ -13,7 +21,6 @@ from visionml.local.sagemaker.state import State
 Operation = Callable[[State, Caller, Document], Document]
 Response = tuple[int, dict[str, str], bytes]
 
-log = logging.getLogger(__name__)
 
 OPERATIONS: dict[str, Operation] = {
     "CreateTrainingJob": job_operations.create_training_job,
@@ -24,6 +31,31 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeProcessingJob": job_operations.describe_processing_job,
     "ListProcessingJobs": job_operations.list_processing_jobs,
     "StopProcessingJob": job_operations.stop_processing_job,
+    "CreateModel": hosting_operations.create_model,
+    "DescribeModel": hosting_operations.describe_model,
+    "ListModels": hosting_operations.list_models,
+    "DeleteModel": hosting_operations.delete_model,
+    "CreateEndpointConfig": hosting_operations.create_config,
+    "DescribeEndpointConfig": hosting_operations.describe_config,
+    "ListEndpointConfigs": hosting_operations.list_configs,
+    "DeleteEndpointConfig": hosting_operations.delete_config,
+    "CreateEndpoint": hosting_operations.create_endpoint,
+    "DescribeEndpoint": hosting_operations.describe_endpoint,
+    "ListEndpoints": hosting_operations.list_endpoints,
+    "UpdateEndpoint": hosting_operations.update_endpoint,
+    "DeleteEndpoint": hosting_operations.delete_endpoint,
+    "CreateModelPackageGroup": registry_operations.create_group,
+    "DescribeModelPackageGroup": registry_operations.describe_group,
+    "ListModelPackageGroups": registry_operations.list_groups,
+    "DeleteModelPackageGroup": registry_operations.delete_group,
+    "CreateModelPackage": registry_operations.create_package,
+    "DescribeModelPackage": registry_operations.describe_package,
+    "ListModelPackages": registry_operations.list_packages,
+    "UpdateModelPackage": registry_operations.update_package,
+    "DeleteModelPackage": registry_operations.delete_package,
+    "AddTags": tag_operations.add_tags,
+    "ListTags": tag_operations.list_tags,
+    "DeleteTags": tag_operations.delete_tags,
 }
 
 
@@ -42,14 +74,20 @@ class Service:
         query: ministack.Query,
     ) -> tuple[int, dict[str, str], Any]:
         """Answer an HTTP request that is signed for ``sagemaker``."""
-        del method, path
-        target = headers.get("x-amz-target", "")
         caller = Caller(
             self.state.cloud.scope(),
             ministack.access_key(headers, query),
             ministack.caller_arn(headers, query),
         )
-        return self.respond(target.removeprefix(wire.TARGET_PREFIX), body, caller)
+        endpoint = invocations.PATH.fullmatch(path)
+        if endpoint is None:
+            operation = headers.get("x-amz-target", "").removeprefix(wire.TARGET_PREFIX)
+            # operations may wait for S3, which answers on this loop
+            return await asyncio.to_thread(self.respond, operation or method, body, caller)
+        try:
+            return await invocations.invoke(self.state, caller, endpoint["name"], headers, body)
+        except Fault as fault:
+            return invocations.error_response(fault)
 
     def respond(self, operation: str, body: bytes, caller: Caller) -> Response:
         """Answer one JSON request."""

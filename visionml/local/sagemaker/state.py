@@ -1,19 +1,15 @@
 """Everything the embedded SageMaker remembers."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from visionml.local.sagemaker.cloud import Cloud
 from visionml.local.sagemaker.core import Record, Store
+from visionml.local.sagemaker.hosting import Endpoint, EndpointConfig, Model
+from visionml.local.sagemaker.meter import Meter
+from visionml.local.sagemaker.packages import Package, PackageGroup
 from visionml.local.sagemaker.processing import ProcessingJob
 from visionml.local.sagemaker.training import TrainingJob
-
-
-class Model(Record):
-    """A container image with a model."""
-
-
-class EndpointConfig(Record):
-    """Which models an endpoint serves, on what."""
 
 
 @dataclass
@@ -25,29 +21,34 @@ class State:
     processing: Store[ProcessingJob] = field(default_factory=Store)
     models: Store[Model] = field(default_factory=Store)
     configs: Store[EndpointConfig] = field(default_factory=Store)
+    endpoints: Store[Endpoint] = field(default_factory=Store)
+    groups: Store[PackageGroup] = field(default_factory=Store)
+    packages: Store[Package] = field(default_factory=Store)
+    meter: Meter = field(init=False)
 
-    def stores(self) -> list[Store[Record]]:
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.cloud)
+
+    def stores(self) -> list[Store[Any]]:
         """Return every store."""
-        found = [value for value in vars(self).values() if isinstance(value, Store)]
-        return list(found)
+        return [value for value in vars(self).values() if isinstance(value, Store)]
 
     def record(self, arn: str) -> Record | None:
         """Return whatever has an ARN."""
-        wanted = arn.lower()
-        return next(
-            (
-                record
-                for store in self.stores()
-                for record in store.everywhere()
-                if record.arn.lower() == wanted
-            ),
-            None,
-        )
+        for store in self.stores():
+            found: Record | None = store.by_arn(arn)
+            if found is not None:
+                return found
+        return None
 
     def reset(self) -> None:
         """Stop what runs and forget everything."""
         for job in [*self.training.everywhere(), *self.processing.everywhere()]:
             job.stop()
+        for endpoint in self.endpoints.everywhere():
+            endpoint.traffic.send_to()
+            if endpoint.fleet is not None:
+                self.cloud.run(endpoint.scope, endpoint.fleet.stop, name=f"end-{endpoint.name}")
         self.cloud.runtime.close()
         for store in self.stores():
             store.clear()

@@ -60,7 +60,7 @@ class TrainingJob(Job):
 
     def work(self, cloud: Cloud, place: Workplace) -> None:
         """Download, train, upload."""
-        image = cloud.image(self.request["AlgorithmSpecification"]["TrainingImage"])
+        image = cloud.image(self.request["AlgorithmSpecification"]["TrainingImage"], self.role)
         folders = [place.host(number) for number in range(1, self.hosts + 1)]
         self._enter("Downloading", cloud)
         self._lay_out(place, folders)
@@ -168,8 +168,9 @@ class TrainingJob(Job):
                 ],
             )
 
+        measured = cloud.may_measure(self.role, NAMESPACE)
         definitions = self.request["AlgorithmSpecification"].get("MetricDefinitions", [])
-        return Progress(expressions(definitions), publish)
+        return Progress(expressions(definitions), publish if measured else lambda _value: None)
 
     def _lay_out(self, place: Workplace, folders: list[Path]) -> None:
         channels = self.request.get("InputDataConfig", [])

@@ -1,0 +1,267 @@
+"""SageMaker's CloudFormation types: models, endpoints and model package groups in stacks."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from visionml.errors import VisionmlError
+from visionml.local import ministack
+from visionml.local.ministack import Properties, Provisioned
+from visionml.local.sagemaker import wire
+from visionml.local.sagemaker.core import Caller, Document
+from visionml.local.sagemaker.faults import Fault
+from visionml.local.sagemaker.service import Service
+
+_POLL_SECONDS = 0.05
+_ENDPOINT_SECONDS = 1800.0
+
+
+class ResourceFailed(VisionmlError):
+    """A resource of a stack did not come to be; the text is the stack event's reason."""
+
+
+def install(service: Service) -> None:
+    """Let stacks hold SageMaker's types."""
+    types = Types(service)
+    for name, create, update, delete, replaced_by in (
+        ("Model", types.create_model, types.update_tags, types.delete_model, _MODEL),
+        ("EndpointConfig", types.create_config, types.update_tags, types.delete_config, _CONFIG),
+        ("Endpoint", types.create_endpoint, types.update_endpoint, types.delete_endpoint,
+         ("EndpointName",)),
+        ("ModelPackageGroup", types.create_group, types.update_tags, types.delete_group,
+         ("ModelPackageGroupName", "ModelPackageGroupDescription")),
+    ):  # fmt: skip
+        ministack.register_resource_type(
+            f"AWS::SageMaker::{name}",
+            create=create,
+            update=update,
+            delete=delete,
+            replaced_by=replaced_by,
+            blocking=True,
+        )
+
+
+_MODEL = (
+    "ModelName",
+    "ExecutionRoleArn",
+    "PrimaryContainer",
+    "Containers",
+    "VpcConfig",
+    "EnableNetworkIsolation",
+    "InferenceExecutionConfig",
+)
+_CONFIG = (
+    "EndpointConfigName",
+    "ProductionVariants",
+    "KmsKeyId",
+    "DataCaptureConfig",
+    "AsyncInferenceConfig",
+    "ExplainerConfig",
+    "ShadowProductionVariants",
+    "ExecutionRoleArn",
+    "VpcConfig",
+    "EnableNetworkIsolation",
+)
+
+
+_NAMES = {
+    "Model": "ModelName",
+    "EndpointConfig": "EndpointConfigName",
+    "Endpoint": "EndpointName",
+    "PackageGroup": "ModelPackageGroupName",
+}
+
+
+class Types:
+    """Creates, updates and deletes resources of stacks through SageMaker's own operations."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def create_model(self, logical_id: str, properties: Properties, stack: str) -> Provisioned:
+        """AWS::SageMaker::Model."""
+        name = _name(properties, "ModelName", logical_id, stack)
+        arn = self._do("CreateModel", {**properties, "ModelName": name})["ModelArn"]
+        return Provisioned(arn, {"ModelName": name, "ModelArn": arn})
+
+    def delete_model(self, physical_id: str, properties: Properties) -> None:
+        """AWS::SageMaker::Model."""
+        del properties
+        self._gone("DeleteModel", {"ModelName": self._name_of(physical_id)})
+
+    def create_config(self, logical_id: str, properties: Properties, stack: str) -> Provisioned:
+        """AWS::SageMaker::EndpointConfig."""
+        name = _name(properties, "EndpointConfigName", logical_id, stack)
+        request = {**properties, "EndpointConfigName": name}
+        arn = self._do("CreateEndpointConfig", request)["EndpointConfigArn"]
+        return Provisioned(arn, {"EndpointConfigName": name})
+
+    def delete_config(self, physical_id: str, properties: Properties) -> None:
+        """AWS::SageMaker::EndpointConfig."""
+        del properties
+        self._gone("DeleteEndpointConfig", {"EndpointConfigName": self._name_of(physical_id)})
+
+    def create_endpoint(self, logical_id: str, properties: Properties, stack: str) -> Provisioned:
+        """AWS::SageMaker::Endpoint; it waits until the endpoint is in service."""
+        name = _name(properties, "EndpointName", logical_id, stack)
+        request = {**_endpoint_request(properties), "EndpointName": name}
+        arn = self._do("CreateEndpoint", request)["EndpointArn"]
+        try:
+            self._in_service(name, wanted=request["EndpointConfigName"])
+        except ResourceFailed:
+            self._gone("DeleteEndpoint", {"EndpointName": name})
+            raise
+        return Provisioned(arn, {"EndpointName": name, "EndpointArn": arn})
+
+    def update_endpoint(
+        self, physical_id: str, old: Properties, new: Properties, stack: str
+    ) -> Provisioned:
+        """AWS::SageMaker::Endpoint: another configuration, or other tags."""
+        name = self._name_of(physical_id)
+        attributes = {"EndpointName": name, "EndpointArn": physical_id}
+        request = _endpoint_request(new)
+        if request["EndpointConfigName"] != _endpoint_request(old)["EndpointConfigName"]:
+            kept = {k: v for k, v in request.items() if k != "Tags"}
+            self._do("UpdateEndpoint", {**kept, "EndpointName": name})
+            self._in_service(name, wanted=request["EndpointConfigName"])
+        self.update_tags(physical_id, old, new, stack)
+        return Provisioned(physical_id, attributes)
+
+    def delete_endpoint(self, physical_id: str, properties: Properties) -> None:
+        """AWS::SageMaker::Endpoint; it waits until the endpoint is gone."""
+        del properties
+        name = self._name_of(physical_id)
+        self._gone("DeleteEndpoint", {"EndpointName": name})
+        deadline = time.monotonic() + _ENDPOINT_SECONDS
+        while self._described(name) is not None and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+    def create_group(self, logical_id: str, properties: Properties, stack: str) -> Provisioned:
+        """AWS::SageMaker::ModelPackageGroup."""
+        name = _name(properties, "ModelPackageGroupName", logical_id, stack)
+        request = {**properties, "ModelPackageGroupName": name}
+        arn = self._do("CreateModelPackageGroup", request)["ModelPackageGroupArn"]
+        attributes = {"ModelPackageGroupArn": arn, "ModelPackageGroupStatus": "Completed"}
+        return Provisioned(arn, attributes)
+
+    def delete_group(self, physical_id: str, properties: Properties) -> None:
+        """AWS::SageMaker::ModelPackageGroup."""
+        del properties
+        self._gone("DeleteModelPackageGroup", {"ModelPackageGroupName": self._name_of(physical_id)})
+
+    def update_tags(
+        self, physical_id: str, old: Properties, new: Properties, stack: str
+    ) -> Provisioned:
+        """Bring a resource's tags to what the template says."""
+        del stack
+        record = self._service.state.record(physical_id)
+        tags = {tag["Key"]: tag["Value"] for tag in new.get("Tags", [])}
+        removed = [tag["Key"] for tag in old.get("Tags", []) if tag["Key"] not in tags]
+        if record is not None:
+            with record.lock:
+                kept = {key: value for key, value in record.tags.items() if key not in removed}
+                record.tags = {**kept, **tags}
+            return Provisioned(physical_id, {_NAMES[type(record).__name__]: record.name})
+        return Provisioned(physical_id, {})
+
+    def _in_service(self, name: str, *, wanted: str) -> None:
+        deadline = time.monotonic() + _ENDPOINT_SECONDS
+        while time.monotonic() < deadline:
+            described = self._described(name)
+            if described is None:
+                raise ResourceFailed(f"The endpoint {name} was deleted meanwhile.")
+            if described["EndpointStatus"] in {"InService", "Failed"}:
+                reason = described.get("FailureReason")
+                if reason or described["EndpointConfigName"] != wanted:
+                    raise ResourceFailed(str(reason or f"{wanted} was not put into service."))
+                return
+            time.sleep(_POLL_SECONDS)
+        raise ResourceFailed(f"The endpoint {name} did not come into service in time.")
+
+    def _described(self, name: str) -> Document | None:
+        endpoint = self._service.state.endpoints.get(self._service.state.cloud.scope(), name)
+        return endpoint.described() if endpoint else None
+
+    def _do(self, operation: str, properties: Mapping[str, Any]) -> Document:
+        """Do an operation with the account's own rights, as MiniStack's CloudFormation does."""
+        try:
+            request = wire.parse(operation, json.dumps(_typed(operation, properties)).encode())
+            return self._service.call(operation, request, self._caller())
+        except Fault as fault:
+            raise ResourceFailed(
+                f"{fault.message} (Service: AmazonSageMaker; Status Code: {fault.status}; "
+                f"Error Code: {fault.code})"
+            ) from fault
+
+    def _gone(self, operation: str, properties: Mapping[str, Any]) -> None:
+        try:
+            self._do(operation, properties)
+        except ResourceFailed as failed:
+            if "Could not find" not in failed.message and "does not exist" not in failed.message:
+                raise
+
+    def _name_of(self, arn: str) -> str:
+        record = self._service.state.record(arn)
+        return record.name if record else arn.rsplit("/", 1)[-1]
+
+    def _caller(self) -> Caller:
+        scope = self._service.state.cloud.scope()
+        return Caller(scope, scope.account, f"arn:aws:iam::{scope.account}:root")
+
+
+def _name(properties: Properties, member: str, logical_id: str, stack: str) -> str:
+    given = properties.get(member)
+    return str(given) if given else ministack.physical_name(stack, logical_id)
+
+
+def _endpoint_request(properties: Properties) -> Properties:
+    known = ("EndpointConfigName", "DeploymentConfig", "Tags")
+    unknown = sorted(set(properties) - {*known, "EndpointName"})
+    if any(properties[name] for name in unknown):
+        raise ResourceFailed(f"AWS::SageMaker::Endpoint: {', '.join(unknown)} is not offered here.")
+    return {name: properties[name] for name in known if name in properties}
+
+
+def _typed(operation: str, properties: Mapping[str, Any]) -> Any:
+    """Return properties with the types of the operation's input; parameters are all strings."""
+    shape: Any = wire.service_model().operation_model(operation).input_shape
+    unknown = sorted(set(properties) - set(shape.members))
+    if unknown:
+        raise ResourceFailed(f"{operation}: {', '.join(unknown)} is not offered here.")
+    return _coerced(shape, properties)
+
+
+def _coerced(shape: Any, value: Any) -> Any:
+    kind = shape.type_name
+    if kind == "structure" and isinstance(value, dict):
+        members = shape.members
+        return {
+            name: _coerced(members[name], item) if name in members else item
+            for name, item in value.items()
+        }
+    if kind == "list" and isinstance(value, list):
+        return [_coerced(shape.member, item) for item in value]
+    if kind == "map" and isinstance(value, dict):
+        return {name: _coerced(shape.value, item) for name, item in value.items()}
+    return _scalar(kind, value)
+
+
+def _scalar(kind: str, value: Any) -> Any:
+    if kind == "string" and isinstance(value, bool | int | float):
+        return str(value).lower()
+    if kind not in _FROM_TEXT or not isinstance(value, str):
+        return value
+    try:
+        return _FROM_TEXT[kind](value)
+    except (ValueError, KeyError):  # the operation refuses it with its own words
+        return value
+
+
+_FROM_TEXT: dict[str, Callable[[str], Any]] = {
+    "integer": int,
+    "long": int,
+    "float": float,
+    "double": float,
+    "boolean": {"true": True, "false": False}.__getitem__,
+}

@@ -1,0 +1,219 @@
+"""An instance of an endpoint: a container that answers on a port of this machine."""
+
+import contextlib
+import http.client
+import secrets
+import shutil
+import socket
+import tarfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from visionml.local.containers import Container, Launch
+from visionml.local.sagemaker.cloud import Cloud
+from visionml.local.sagemaker.core import Document, Scope
+from visionml.local.sagemaker.faults import Fault
+from visionml.local.sagemaker.http1 import Pool
+from visionml.local.sagemaker.objects import DataRefused, Location, Objects
+
+PING_SECONDS = 0.05
+STOP_SECONDS = 30
+_RESTART_SECONDS = 0.5
+
+
+class LaunchFailed(Exception):
+    """An instance does not come into service; the text is fit for ``FailureReason``."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What an instance runs, and as whom."""
+
+    scope: Scope
+    endpoint: str
+    variant: str
+    container: Document
+    """A model's ``PrimaryContainer``."""
+    role: str
+    isolated: bool
+    patience_seconds: float
+    """How long a container may take until it answers ``/ping``."""
+
+    @property
+    def log_group(self) -> str:
+        """Where instances log."""
+        return f"/aws/sagemaker/Endpoints/{self.endpoint}"
+
+
+@dataclass(eq=False)
+class Instance:
+    """One container of a fleet; `launch` it in a thread, then send it requests on the loop."""
+
+    design: Design
+    cloud: Cloud
+    name: str = field(default_factory=lambda: f"i-{secrets.token_hex(9)[:17]}")
+    ready: bool = False
+    busy: int = 0
+    """Requests that it is working on."""
+    _pool: Pool = field(default_factory=lambda: Pool(0))
+    _container: Container | None = None
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def pool(self) -> Pool:
+        """The connections to the container."""
+        return self._pool
+
+    @property
+    def log_stream(self) -> str:
+        """The instance's stream in its endpoint's log group."""
+        return f"{self.design.variant}/{self.name}"
+
+    @property
+    def _disk(self) -> Path:
+        return self.cloud.folder / "endpoint" / self.design.endpoint / self.name
+
+    def launch(self) -> None:
+        """Fetch the model, start the container, wait for ``/ping``; later keep it running.
+
+        Raises
+        ------
+        LaunchFailed
+            The model cannot be had, or the container does not answer in time.
+        """
+        try:
+            (self._disk / "ml" / "model").mkdir(parents=True)
+            self._fetch_model()
+            self._start()
+        except Fault as fault:
+            raise LaunchFailed(fault.message) from fault
+        except OSError as error:
+            raise LaunchFailed(f"The instance could not be prepared: {error}.") from error
+        self._become_ready()
+        self.cloud.run(self.design.scope, self._keep, name=f"instance-{self.name}")
+
+    def stop(self) -> None:
+        """End the container and remove its disk."""
+        self._stopped.set()
+        self.ready = False
+        if self._container is not None:
+            self._container.stop(STOP_SECONDS)
+        shutil.rmtree(self._disk, ignore_errors=True)
+
+    def _fetch_model(self) -> None:
+        url = self.design.container.get("ModelDataUrl")
+        if not url:
+            return
+        session = self.cloud.session(self.design.role, "SageMaker")
+        archive = self._disk / "model.tar.gz"
+        try:
+            archive.write_bytes(Objects(session, self.design.role).read(Location.of(url)))
+            with tarfile.open(archive) as tar:
+                tar.extractall(self._disk / "ml" / "model", filter="data")
+        except (DataRefused, tarfile.TarError) as error:
+            raise LaunchFailed(
+                f'Failed to download model data for container "container_1" from URL: "{url}". '
+                "Please ensure that there is an object located at the URL and that the role passed "
+                f"to CreateModel has permissions to download the object. ({error})"
+            ) from error
+        finally:
+            archive.unlink(missing_ok=True)
+
+    def _start(self) -> None:
+        image = self.cloud.image(self.design.container["Image"], self.design.role)
+        self._pool = Pool(_free_port())
+        log = self.cloud.log(
+            self.design.scope, self.design.role, self.design.log_group, self.log_stream
+        )
+        launch = Launch(
+            [*image.entrypoint, "serve"],
+            self._disk / "ml",
+            {
+                **image.environment,
+                **self._access(),
+                "SAGEMAKER_BIND_TO_PORT": str(self._pool.port),
+                "SAGEMAKER_SAFE_PORT_RANGE": f"{self._pool.port}-{self._pool.port}",
+                **self.design.container.get("Environment", {}),
+            },
+            image.workdir,
+        )
+        self._container = self.cloud.runtime.start(launch, log)
+
+    def _access(self) -> dict[str, str]:
+        if self.design.isolated:
+            return {}
+        session = self.cloud.session(self.design.role, "SageMaker")
+        return self.cloud.variables(session, self.design.scope.region)
+
+    def _become_ready(self) -> None:
+        deadline = time.monotonic() + self.design.patience_seconds
+        while not self._stopped.wait(PING_SECONDS):
+            container = self._container
+            code = container.exit_code if container else None
+            if code is not None:
+                raise LaunchFailed(self._silent(f"It ended with exit code {code}."))
+            if _answers(self._pool.port):
+                self.ready = True
+                return
+            if time.monotonic() > deadline:
+                raise LaunchFailed(
+                    self._silent(f"It had {self.design.patience_seconds:.0f} seconds.")
+                )
+        raise LaunchFailed("The instance was stopped.")
+
+    def _silent(self, detail: str) -> str:
+        return (
+            f"The primary container for production variant {self.design.variant} did not pass the "
+            f"ping health check. Please check CloudWatch logs for this endpoint. {detail}"
+        )
+
+    def _keep(self) -> None:
+        """Start the container again whenever it ends by itself."""
+        while not self._stopped.is_set():
+            if self._container is None or self._container.wait(0.5) is None:
+                continue
+            self.ready = False
+            if self._stopped.wait(_RESTART_SECONDS):
+                return
+            with contextlib.suppress(LaunchFailed, OSError):
+                self._start()
+                self._become_ready()
+
+
+def run_together(works: list[Callable[[], None]]) -> None:
+    """Run works in threads of their own and raise the first failure when all have ended."""
+    failures: list[BaseException] = []
+
+    def guarded(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  (raised below)
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

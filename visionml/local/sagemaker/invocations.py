@@ -1,0 +1,180 @@
+"""InvokeEndpoint: a request to an endpoint goes to one of its instances and back."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from visionml.local.sagemaker.core import Caller, Document
+from visionml.local.sagemaker.faults import Fault, not_offered
+from visionml.local.sagemaker.fleet import Variant, release
+from visionml.local.sagemaker.hosting import Endpoint
+from visionml.local.sagemaker.http1 import Answer, BadAnswer, Unreachable
+from visionml.local.sagemaker.instance import Instance
+from visionml.local.sagemaker.meter import Invocation, Source
+from visionml.local.sagemaker.state import State
+
+PATH = re.compile(r"/endpoints/(?P<name>[^/]+)/invocations")
+LARGEST_BODY = 25 * 1024 * 1024
+"""AWS's quota for the payload of a real-time invocation."""
+TIMEOUT_SECONDS = 60.0
+"""How long AWS lets a container work on a request."""
+_SHOWN_CHARACTERS = 2048
+_FORWARDED = ("content-type", "accept", "x-amzn-sagemaker-custom-attributes",
+              "x-amzn-sagemaker-target-model", "x-amzn-sagemaker-inference-id")  # fmt: skip
+_REFUSED_HEADERS = {
+    "x-amzn-sagemaker-target-container-hostname": "containers of an inference pipeline",
+    "x-amzn-sagemaker-inference-component": "inference components",
+    "x-amzn-sagemaker-session-id": "stateful sessions",
+}
+
+Response = tuple[int, dict[str, str], bytes]
+
+
+async def invoke(
+    state: State, caller: Caller, name: str, headers: Mapping[str, str], body: bytes
+) -> Response:
+    """Answer one InvokeEndpoint request.
+
+    Raises
+    ------
+    Fault
+        IAM does not allow it, the endpoint is not there, the request is too large, or the
+        container answers with an error (``ModelError``).
+    """
+    began = time.perf_counter()
+    arn = caller.scope.arn("endpoint", name)
+    state.cloud.allow(caller, "sagemaker:InvokeEndpoint", arn)
+    for header, words in _REFUSED_HEADERS.items():
+        if header in headers:
+            raise not_offered(words)
+    if len(body) > LARGEST_BODY:
+        raise Fault(
+            "ValidationError",
+            f"Request body of {len(body)} bytes is larger than the {LARGEST_BODY} bytes that an "
+            "invocation may carry.",
+            status=413,
+        )
+    endpoint = state.endpoints.get(caller.scope, name)
+    if endpoint is None or not endpoint.traffic.routes:
+        raise _validation(f"Endpoint {name} of account {caller.scope.account} not found.")
+    forwarded = {header: headers[header] for header in _FORWARDED if headers.get(header)}
+    target = headers.get("x-amzn-sagemaker-target-variant")
+    return await _Relay(state, endpoint, forwarded, body, began).run(target)
+
+
+@dataclass(frozen=True)
+class _Relay:
+    """One request on its way to an instance."""
+
+    state: State
+    endpoint: Endpoint
+    headers: Mapping[str, str]
+    body: bytes
+    began: float
+
+    async def run(self, target: str | None) -> Response:
+        for _attempt in range(2):
+            leased = self.endpoint.traffic.lease(target)
+            if leased is None:
+                raise _validation(f'Variant "{target}" of endpoint {self.endpoint.name} not found.')
+            variant, instance = leased
+            if instance is None:
+                self._measure(variant, 0, time.perf_counter())
+                raise _unavailable(self.endpoint)
+            try:
+                return await self._exchange(variant, instance)
+            except Unreachable:  # it has just ended: another may take the request
+                continue
+            finally:
+                release(instance)
+        raise _unavailable(self.endpoint)
+
+    async def _exchange(self, variant: Variant, instance: Instance) -> Response:
+        sent = time.perf_counter()
+        status = 0
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answer = await instance.pool.request(
+                    "POST", "/invocations", self.headers, self.body
+                )
+            status = answer.status
+        except (TimeoutError, BadAnswer) as error:
+            raise _model_error(self.endpoint, instance, 0, _broken(error)) from error
+        finally:
+            self._measure(variant, status, sent)
+        if not 200 <= status < 300:
+            text = answer.body.decode("utf-8", "replace")
+            raise _model_error(self.endpoint, instance, status, text)
+        return 200, _headers(answer, variant), answer.body
+
+    def _measure(self, variant: Variant, status: int, sent: float) -> None:
+        self.state.meter.count(
+            Source(self.endpoint.scope, self.endpoint.name, variant.name),
+            Invocation(
+                status=status,
+                model_microseconds=(time.perf_counter() - sent) * 1e6,
+                overhead_microseconds=(sent - self.began) * 1e6,
+                instances=len(variant.instances),
+            ),
+        )
+
+
+def _headers(answer: Answer, variant: Variant) -> dict[str, str]:
+    # lower-case names: MiniStack rewrites Content-Type to a JSON service's
+    headers = {
+        "content-type": answer.headers.get("content-type", "application/octet-stream"),
+        "x-amzn-invoked-production-variant": variant.name,
+    }
+    attributes = answer.headers.get("x-amzn-sagemaker-custom-attributes")
+    if attributes:
+        headers["x-amzn-sagemaker-custom-attributes"] = attributes
+    return headers
+
+
+def error_response(fault: Fault) -> Response:
+    """Return an error in the REST protocol of SageMaker Runtime."""
+    members: Document = {"Message": fault.message, **fault.members}
+    headers = {"content-type": "application/json", "x-amzn-errortype": fault.code}
+    return fault.status, headers, json.dumps(members).encode()
+
+
+def _model_error(endpoint: Endpoint, instance: Instance, status: int, text: str) -> Fault:
+    scope = endpoint.scope
+    side = "client" if 400 <= status < 500 else "server"
+    group = instance.design.log_group
+    console = f"https://{scope.region}.console.aws.amazon.com/cloudwatch/home"
+    return Fault(
+        "ModelError",
+        f'Received {side} error ({status}) from primary with message "{text[:_SHOWN_CHARACTERS]}". '
+        f"See {console}?region={scope.region}#logEventViewer:group={group} in account "
+        f"{scope.account} for more information.",
+        status=424,
+        members={
+            "OriginalStatusCode": status,
+            "OriginalMessage": text,
+            "LogStreamArn": f"arn:aws:logs:{scope.region}:{scope.account}:log-group:{group}:"
+            f"log-stream:{instance.log_stream}",
+        },
+    )
+
+
+def _broken(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return (
+            "Your invocation timed out while waiting for a response from container primary. "
+            "Review the latency metrics for each container in Amazon CloudWatch, resolve the "
+            "issue, and try again."
+        )
+    return str(error)
+
+
+def _unavailable(endpoint: Endpoint) -> Fault:
+    text = f"No instance of endpoint {endpoint.name} takes requests at present. Try again."
+    return Fault("ServiceUnavailable", text, status=503)
+
+
+def _validation(message: str) -> Fault:
+    return Fault("ValidationError", message)
