@@ -1,9 +1,9 @@
 """Everything that is added to MiniStack, installed in one place."""
 
-import importlib.util
 import re
 
 from visionml.local import alarms, metrics, ministack, resources, steps
+from visionml.local.sagemaker import install as sagemaker
 from visionml.local.state import Project, State
 
 _API_HOST = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
@@ -19,6 +19,4 @@ def install(project: Project, state: State) -> None:
     ministack.rewrite_outputs(
         lambda value: _API_HOST.sub(rf"{state.endpoint_url}/_aws/execute-api/\1", value)
     )
-    if importlib.util.find_spec("visionml.local.sagemaker.install"):
-        module = importlib.import_module("visionml.local.sagemaker.install")
-        module.install(project, state)
+    sagemaker.install(project, state)

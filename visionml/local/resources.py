@@ -8,6 +8,7 @@ from visionml.local.recorded import RECORDED, Place, Recorded
 def install() -> None:
     """Let stacks hold the recorded types, and mend what MiniStack's own lack."""
     ministack.keep_full_buckets()
+    ministack.create_request_validators()
     for type_name, recorded in RECORDED.items():
         _register(type_name, recorded)
     ministack.add_attributes(

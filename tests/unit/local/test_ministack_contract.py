@@ -1,4 +1,4 @@
-"""Everything of MiniStack's that `visionml.local.ministack` uses is where it was in 1.5.33."""
+"""Everything of MiniStack's that `visionml.local.internals` uses is where it was in 1.5.33."""
 
 import importlib
 import importlib.metadata
@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from visionml.local import ministack
+from visionml.local.internals import stacks as internal_stacks
 
 _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
     "app": {
@@ -127,6 +128,10 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
             "body",
             "query_params",
         ],
+        "_create_request_validator": ["api_id", "data"],
+        "_update_request_validator": ["api_id", "validator_id", "data"],
+        "_delete_request_validator": ["api_id", "validator_id"],
+        "_update_method": ["api_id", "resource_id", "http_method", "data"],
         "_check_request_validation": [
             "method_obj",
             "api_id",
@@ -230,7 +235,7 @@ def test_stacks_ask_our_function_which_types_block() -> None:
         delete=lambda _physical_id, _properties: None,
         blocking=True,
     )
-    assert list(inspect.signature(ministack._own_runs_on_worker_thread).parameters) == [
+    assert list(inspect.signature(internal_stacks._own_runs_on_worker_thread).parameters) == [
         "resource_type"
     ]
     runs = _attribute("services.cloudformation.stacks", "_runs_on_worker_thread")

@@ -1,0 +1,172 @@
+# ruff: noqa: SLF001  (these modules exist to touch what MiniStack does not offer)
+"""Who may do what: sessions, roles, and IAM's verdict."""
+
+import functools
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator, router
+from ministack.services import iam, sts
+
+from visionml.errors import AccessDenied
+from visionml.local.internals.scope import account, region
+
+Query = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Session:
+    """Temporary credentials of a role."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires: float
+    """Seconds since the epoch."""
+    arn: str
+
+
+def register_session(role_arn: str, session_name: str, *, seconds: int = 6 * 3600) -> Session:
+    """Assume a role without asking its trust policy, as a service does for its job."""
+    role_name = _role_name(role_arn)
+    session = Session(
+        iam._gen_session_access_key(),
+        iam._gen_secret(),
+        iam._gen_session_token(),
+        time.time() + seconds,
+        f"arn:aws:sts::{role_arn.split(':')[4]}:assumed-role/{role_name}/{session_name[:64]}",
+    )
+    sts.register_session(
+        session.access_key_id,
+        {
+            "Arn": session.arn,
+            "UserId": f"{sts._role_id(role_arn)}:{session_name[:64]}",
+            "SecretAccessKey": session.secret_access_key,
+            "SessionToken": session.session_token,
+            "Expiration": session.expires,
+            "AccountId": role_arn.split(":")[4],
+            "PrincipalType": "AssumedRole",
+        },
+    )
+    return session
+
+
+def access_key(headers: Mapping[str, str], query: Query | None = None) -> str:
+    """Return the access key id that a request is signed with."""
+    return str(router.extract_access_key_id(headers, query or {}))
+
+
+def caller_arn(headers: Mapping[str, str], query: Query | None = None) -> str:
+    """Return the ARN of the user or role session that a request is signed by."""
+    return str(iam_evaluator.request_caller_arn(headers, query or {}))
+
+
+def denial(
+    key: str, action: str, resource: str = "*", context: Mapping[str, Any] | None = None
+) -> str | None:
+    """Return AWS's sentence of refusal when the owner of an access key may not do this, or None.
+
+    `action` is such as ``sagemaker:CreateModel``; `context` adds condition keys.
+    """
+    service = action.split(":", 1)[0]
+    denied = iam_evaluator.enforce(
+        key, action, service, region(), resource_arn=resource, service_context=dict(context or {})
+    )
+    if denied is None:
+        return None
+    if isinstance(denied, iam_evaluator.AuthError):
+        return str(denied.message)
+    explicit = denied.decision == "Deny"
+    return str(
+        iam_actions.identity_denial_message(action, denied.principal_arn, resource, explicit)
+    )
+
+
+def enforce(
+    principal: str, action: str, resource: str = "*", context: Mapping[str, Any] | None = None
+) -> None:
+    """Check that a role, named by its ARN, may do this.
+
+    Raises
+    ------
+    AccessDenied
+        Its identity policies, or the resource's own policy, do not allow it; AWS's sentence.
+    """
+    reason = denial(service_session(principal).access_key_id, action, resource, context)
+    if reason:
+        raise AccessDenied(reason)
+
+
+def role_exists(role_arn: str) -> bool:
+    """Tell whether IAM has the role."""
+    return ":role/" in role_arn and iam._roles.get(_role_name(role_arn)) is not None
+
+
+def role_trusts(role_arn: str, service: str) -> bool:
+    """Tell whether a role lets a service such as ``sagemaker.amazonaws.com`` assume it."""
+    role = iam._roles.get(_role_name(role_arn)) or {}
+    document = role.get("AssumeRolePolicyDocument") or {}
+    if isinstance(document, str):
+        document = json.loads(document)
+    statements = document.get("Statement", [])
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        principal = statement.get("Principal", {})
+        services = principal.get("Service", []) if isinstance(principal, dict) else []
+        if statement.get("Effect") == "Allow" and service in (
+            [services] if isinstance(services, str) else services
+        ):
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class User:
+    """An IAM user and its access key."""
+
+    arn: str
+    access_key_id: str
+    secret_access_key: str
+
+
+def create_user(name: str, policy_arn: str, *, access_key_id: str, secret_access_key: str) -> User:
+    """Create an IAM user with a managed policy and an access key of our choosing."""
+    created = str(iam._now())
+    arn = f"arn:aws:iam::{account()}:user/{name}"
+    iam._users[name] = {
+        "UserName": name,
+        "Arn": arn,
+        "UserId": iam._gen_id("AIDA"),
+        "CreateDate": created,
+        "Path": "/",
+        "AttachedPolicies": [policy_arn],
+        "Tags": [],
+    }
+    iam._access_keys[access_key_id] = {
+        "UserName": name,
+        "AccessKeyId": access_key_id,
+        "SecretAccessKey": secret_access_key,
+        "Status": "Active",
+        "CreateDate": created,
+    }
+    return User(arn, access_key_id, secret_access_key)
+
+
+def _role_name(role_arn: str) -> str:
+    return role_arn.rsplit("/", 1)[-1]
+
+
+@functools.lru_cache(maxsize=512)
+def _cached_session(role_arn: str, _hour: int) -> Session:
+    return register_session(role_arn, "embedded-aws")
+
+
+def service_session(role_arn: str) -> Session:
+    """Return a session of a role that is kept for an hour, for checks made often."""
+    session = _cached_session(role_arn, int(time.time() // 3600))
+    if session.access_key_id not in sts._sessions:  # a reset forgot it
+        _cached_session.cache_clear()
+        session = _cached_session(role_arn, int(time.time() // 3600))
+    return session

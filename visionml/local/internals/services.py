@@ -1,0 +1,130 @@
+# ruff: noqa: SLF001  (these modules exist to touch what MiniStack does not offer)
+"""Services: added ones, and calls of any from inside the process."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs
+
+from ministack import app
+from ministack.core import iam_evaluator, router
+from ministack.services import ecr
+
+from visionml.errors import NotFound
+from visionml.local.internals.iam import Session
+from visionml.local.internals.scope import region
+
+Response = tuple[int, dict[str, str], bytes]
+Query = Mapping[str, Sequence[str]]
+ServiceHandler = Callable[
+    [str, str, Mapping[str, str], bytes, Query], Awaitable[tuple[int, dict[str, str], Any]]
+]
+
+
+def register_service(
+    name: str, handler: ServiceHandler, *, reset: Callable[[], None] | None = None
+) -> None:
+    """Serve requests signed for `name` (its signing scope, such as ``sagemaker``) by a handler.
+
+    The handler gets method, path, headers in lower case, body and query, on the event loop, after
+    the signature was checked; what the caller may do is for the handler to ask of `denial`.
+    A header named ``Content-Type`` is rewritten to a JSON service's; one in lower case is not.
+    """
+    # without an entry here, the first request looks for the name in all of botocore's models
+    router.SERVICE_PATTERNS.setdefault(name, {})
+    app.SERVICE_HANDLERS[name] = handler
+    app.SERVICE_REGISTRY[name] = {"module": name}
+    app._loaded_modules[name] = SimpleNamespace(
+        handle_request=handler,
+        reset=reset or (lambda: None),
+        get_state=lambda: None,
+        load_persisted_state=lambda _state: None,
+    )
+
+
+async def call_api(
+    name: str, method: str, path: str, *, body: bytes = b"", target: str = "", query: str = ""
+) -> Response:
+    """Call a service in this process, past IAM, on the event loop."""
+    status, answer, content = await app.SERVICE_HANDLERS[name](
+        method, path, _internal_headers(name, target), body, parse_qs(query, keep_blank_values=True)
+    )
+    return status, answer, content if isinstance(content, bytes) else str(content).encode()
+
+
+def call_service(
+    name: str, method: str, path: str, *, body: bytes = b"", target: str = ""
+) -> Response:
+    """Call a service in this process, past IAM, from a thread that is not the event loop's."""
+    status, answer, content = app.call_service_handler_sync(
+        app.SERVICE_HANDLERS[name], method, path, _internal_headers(name, target), body, {}
+    )
+    return status, answer, content if isinstance(content, bytes) else str(content).encode()
+
+
+def call_as(
+    session: Session,
+    name: str,
+    method: str,
+    path: str,
+    *,
+    body: bytes = b"",
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Call a service as a role's session, from a thread that is not the event loop's.
+
+    IAM, resource policies and CloudTrail see it as a request over TLS; only the signature and the
+    socket are left out. `path` is not escaped.
+    """
+    loop = app._MAIN_LOOP
+    scoped = f"20260101/{region()}/{name}/aws4_request"
+    sent = {
+        **_internal_headers(name, ""),
+        **(headers or {}),
+        "authorization": f"AWS4-HMAC-SHA256 Credential={session.access_key_id}/{scoped}",
+        "x-amz-security-token": session.session_token,
+        "content-length": str(len(body)),
+    }
+
+    async def call() -> Response:
+        iam_evaluator._signed_request.set(None)
+        iam_evaluator._anonymous.set(False)
+        iam_evaluator.pin_request_origin("127.0.0.1", secure_transport=True)
+        status, answer, content = await app._dispatch_service_request(
+            method, path, sent, body, parse_qs(query, keep_blank_values=True), str(uuid.uuid4())
+        )
+        return status, answer, content if isinstance(content, bytes) else str(content).encode()
+
+    return asyncio.run_coroutine_threadsafe(call(), loop).result()
+
+
+def _internal_headers(service: str, target: str) -> dict[str, str]:
+    headers = {"host": f"{service}.{region()}.amazonaws.com"}
+    if target:
+        headers |= {"x-amz-target": target, "content-type": "application/x-amz-json-1.1"}
+    return headers
+
+
+async def asgi(scope: Any, receive: Any, send: Any) -> None:
+    """Serve requests: MiniStack's ASGI application."""
+    await app.app(scope, receive, send)
+
+
+def image_manifest(repository: str, reference: str) -> dict[str, Any]:
+    """Return the manifest of an image in the registry, from its tag or digest.
+
+    Raises
+    ------
+    NotFound
+        The registry has no such repository or image.
+    """
+    key = "imageDigest" if reference.startswith("sha256:") else "imageTag"
+    image = ecr._find_image(repository, {key: reference})
+    if image is None:
+        raise NotFound(f"The image {repository}:{reference} does not exist in the registry.")
+    manifest: dict[str, Any] = json.loads(image["imageManifest"])
+    return manifest
