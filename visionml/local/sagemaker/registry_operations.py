@@ -91,13 +91,13 @@ def update_package(state: State, caller: Caller, request: Document) -> Document:
     changes = {name: request[name] for name in _UPDATABLE if name in request}
     with package.lock:
         metadata = {
-            **package.described().get("CustomerMetadataProperties", {}),
+            **(package.described().get("CustomerMetadataProperties") or {}),
             **request.get("CustomerMetadataProperties", {}),
         }
         for key in request.get("CustomerMetadataPropertiesToRemove", []):
             metadata.pop(key, None)
         added = request.get("AdditionalInferenceSpecificationsToAdd", [])
-        present = package.described().get("AdditionalInferenceSpecifications", [])
+        present = package.described().get("AdditionalInferenceSpecifications") or []
         package.learn(
             **changes,
             CustomerMetadataProperties=metadata or None,
