@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from visionml.aws.errors import translated
+from visionml.errors import NotFound
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -107,3 +108,11 @@ class Packages:
             for page in pages:
                 for found in page["ModelPackageSummaryList"]:
                     yield found["ModelPackageArn"]
+
+    def delete(self, arn: str) -> None:
+        """Delete a package; one that is gone already is no error."""
+        try:
+            with translated(f"delete the model package {arn}"):
+                self._client.delete_model_package(ModelPackageName=arn)
+        except NotFound:
+            return

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from visionml.aws.errors import translated
+from visionml.errors import NotFound
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -74,3 +75,11 @@ class Parameters:
                         found["Version"],
                         found["LastModifiedDate"],
                     )
+
+    def delete(self, name: str) -> None:
+        """Delete a parameter with its history; one that is gone already is no error."""
+        try:
+            with translated(f"delete the parameter {name}"):
+                self._client.delete_parameter(Name=name)
+        except NotFound:
+            return

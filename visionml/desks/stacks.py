@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import pandas as pd
 
 from visionml.aws.errors import translated
+from visionml.desks.leftovers import Leftovers
 from visionml.desks.platform import Platform, Say
 from visionml.errors import NotFound
 
@@ -90,11 +91,21 @@ class Stacks:
         return Deployed(self.table(), changed, recorded)
 
     def destroy(self, *, on_progress: OnProgress | None = None) -> pd.DataFrame:
-        """Delete every stack; return what is left, which is nothing where data is not retained."""
+        """Delete every stack and what the machines made; return the stacks that are left.
+
+        Where data is retained, the registered models are as well, and a stack that holds
+        retained resources leaves them behind.
+        """
         tell = on_progress or told(self._platform.say)
+        leftovers = Leftovers(self._platform)
+        retained = self._platform.settings.retain_data
         with tempfile.TemporaryDirectory(prefix="visionml-") as folder:
             self.synth(Path(folder))
+            if not retained:
+                leftovers.release()
             self._deployer.destroy(Path(folder), on_progress=tell)
+        if not retained:
+            leftovers.remove()
         return self.table()
 
     def remaining(self) -> pd.DataFrame:
@@ -138,8 +149,8 @@ class Stacks:
         with translated("look for what is left"):
             endpoints = aws.sagemaker.get_paginator("list_endpoints").paginate()
             yield "endpoint", [e["EndpointName"] for page in endpoints for e in page["Endpoints"]]
-            models = aws.sagemaker.get_paginator("list_models").paginate()
-            yield "model", [m["ModelName"] for page in models for m in page["Models"]]
+            for kind, name in Leftovers(self._platform).made():
+                yield kind, [name]
             buckets = aws.s3.list_buckets()["Buckets"]
             ending = f"-{self._platform.account}"
             yield "bucket", [bucket["Name"].removesuffix(ending) for bucket in buckets]

@@ -5,11 +5,13 @@ under its own media type, as papermill's users know it from scrapbook, and ends 
 ``summary.json`` as ``results.holdout_accuracy``.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
-from nbformat import NotebookNode
 from pydantic import JsonValue
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 MEDIA_TYPE = "application/vnd.visionml.figure+json"
 
@@ -20,7 +22,7 @@ def record(name: str, value: JsonValue) -> None:
     display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
-def recorded(notebook: NotebookNode) -> dict[str, JsonValue]:
+def recorded(notebook: "NotebookNode") -> dict[str, JsonValue]:
     """Return the figures that an executed notebook holds; a later one replaces an earlier."""
     figures: dict[str, JsonValue] = {}
     for cell in notebook.cells:
