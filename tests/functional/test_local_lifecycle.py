@@ -1,11 +1,13 @@
 """Starting, stopping and surviving: the embedded AWS as a process."""
 
+import io
 import json
 import os
 import signal
 import socket
 import stat
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner, Result
 
+from visionml.aws.session import Aws
 from visionml.cli.local import local
 from visionml.errors import Conflict, MachineUnfit, NotFound, Unavailable
 from visionml.local import control, processes, state
@@ -66,6 +69,17 @@ def test_up_status_env_and_down_tell_one_story(run: Run, project: Project) -> No
         run("env")
 
 
+def test_any_client_works_after_the_exports(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in control.up(project).environment().items():
+        monkeypatch.setenv(name, value)
+    aws = Aws()
+    assert aws.account == "000000000000"
+    assert aws.s3.list_buckets()["Buckets"]
+    assert aws.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
+
+
 def test_it_starts_within_the_time_a_person_waits(project: Project) -> None:
     began = time.monotonic()
     control.up(project)
@@ -87,6 +101,43 @@ def test_a_killed_server_is_noticed_and_replaced(project: Project) -> None:
     assert second.pid != first.pid
     assert second.access_key_id == first.access_key_id
     assert control.answering(project) == second
+
+
+def test_nothing_outlives_a_killed_server(project: Project) -> None:
+    running = control.up(project)
+    aws = running.connect()
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    role = aws.client("iam").create_role(
+        RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust)
+    )["Role"]["Arn"]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        code = "import subprocess\nsubprocess.Popen(['sleep', '60'])\n\n\ndef handler(e, c): pass\n"
+        archive.writestr("index.py", code)
+    functions = aws.client("lambda")
+    functions.create_function(
+        FunctionName="worker",
+        Runtime="python3.12",
+        Role=role,
+        Handler="index.handler",
+        Code={"ZipFile": buffer.getvalue()},
+    )
+    functions.invoke(FunctionName="worker")
+    assert len(processes.of_project(project.folder)) == 3  # server, worker, its own child
+
+    _kill(running)
+    assert processes.of_project(project.folder) != []
+    control.down(project)
+    assert processes.of_project(project.folder) == []
 
 
 def test_another_program_under_the_recorded_pid_is_left_alone(project: Project) -> None:

@@ -7,13 +7,15 @@ import string
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import boto3
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from visionml.aws.session import Aws
 from visionml.errors import MachineUnfit, NotFound
+
+if TYPE_CHECKING:
+    from visionml.aws.session import Aws
 
 FOLDER = ".visionml"
 REGION = "us-east-1"
@@ -167,8 +169,12 @@ class State(_Record):
         except psutil.Error:
             return False
 
-    def connect(self) -> Aws:
+    def connect(self) -> "Aws":
         """Return clients of this embedded AWS, as its administrator."""
+        import boto3  # noqa: PLC0415  (a fifth of a second that `visionml local` need not wait)
+
+        from visionml.aws.session import Aws  # noqa: PLC0415
+
         session = boto3.Session(
             aws_access_key_id=self.access_key_id,
             aws_secret_access_key=self.secret_access_key,
