@@ -7,24 +7,16 @@ from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.stacks.monitoring import MonitoringStack
 from visionml.cdk.stacks.network import NetworkStack
 from visionml.cdk.stacks.storage import StorageStack
-from visionml.cdk.units import deployment_machine, permissions
+from visionml.cdk.units import deployment_machine
 from visionml.cdk.units.api import InferenceApi
-from visionml.cdk.units.handler import Handler, Handlers
+from visionml.cdk.units.handler import Handlers
 from visionml.cdk.units.image import seed, vision
 from visionml.cdk.units.log_group import log_group
 from visionml.cdk.units.machine import Machine
 from visionml.cdk.units.sagemaker_role import SagemakerRole
 from visionml.cdk.units.seed_endpoint import SeedEndpoint
-from visionml.contracts.environment import (
-    AdapterEnvironment,
-    DeploymentPlannerEnvironment,
-    DeploymentRecorderEnvironment,
-)
-from visionml.contracts.names import METRIC_NAMESPACE
+from visionml.cdk.units.serving_functions import ServingFunctions
 from visionml.contracts.settings import Settings
-
-PROMOTION = "promotion"
-SERVING = "serving"
 
 
 class ServingStack(PlatformStack):
@@ -47,24 +39,27 @@ class ServingStack(PlatformStack):
         self._notifications = monitoring.notifications
         self.hosting_role = self._hosting_role()
         self.endpoint = self._endpoint()
-        self.handlers = Handlers(
+        self.functions = ServingFunctions(
             self,
-            "Handlers",
-            settings=settings,
-            names=self.names,
-            logs_key=storage.keys.operations,
-            placement=network.placement,
+            "Functions",
+            handlers=Handlers(
+                self,
+                "Handlers",
+                settings=settings,
+                names=self.names,
+                logs_key=storage.keys.operations,
+                placement=network.placement,
+            ),
+            buckets=storage.buckets,
+            lineage=storage.lineage,
         )
-        self.planner = self._planner()
-        self.recorder = self._recorder()
         self.machine = self._machine()
-        self.adapter = self._adapter()
         self.api = InferenceApi(
             self,
             "Inference",
             settings=settings,
             names=self.names,
-            adapter=self.adapter.function,
+            adapter=self.functions.adapter.function,
             logs_key=storage.keys.operations,
         )
         self.publish(
@@ -109,62 +104,11 @@ class ServingStack(PlatformStack):
         endpoint.node.add_dependency(logs)
         return endpoint
 
-    def _planner(self) -> Handler:
-        planner = self.handlers.add(
-            "deployment_planner",
-            DeploymentPlannerEnvironment(
-                powertools_service_name=PROMOTION,
-                powertools_metrics_namespace=METRIC_NAMESPACE,
-                resource_prefix=self.names.prefix,
-                environment=self.names.environment,
-                endpoint_name=self.names.endpoint,
-                instance_type=self.settings.serving.instance_type,
-                instance_count=self.settings.serving.initial_instances,
-            ),
-        )
-        self._storage.buckets.let_read(planner.role, "models", prefix="runs/")
-        permissions.read_versions(planner.role, self.names)
-        permissions.use_endpoint(planner.role, self.names, "DescribeEndpoint")
-        return planner
-
-    def _recorder(self) -> Handler:
-        recorder = self.handlers.add(
-            "deployment_recorder",
-            DeploymentRecorderEnvironment(
-                powertools_service_name=PROMOTION,
-                powertools_metrics_namespace=METRIC_NAMESPACE,
-                lineage_table=self.names.lineage_table,
-                resource_prefix=self.names.prefix,
-                endpoint_name=self.names.endpoint,
-            ),
-        )
-        permissions.activate_versions(recorder.role, self.names)
-        permissions.use_endpoint(recorder.role, self.names, "DescribeEndpoint")
-        self._storage.lineage.let_record(recorder.role)
-        return recorder
-
-    def _adapter(self) -> Handler:
-        serving = self.settings.serving
-        adapter = self.handlers.add(
-            "inference_adapter",
-            AdapterEnvironment(
-                powertools_service_name=SERVING,
-                powertools_metrics_namespace=METRIC_NAMESPACE,
-                endpoint_name=self.names.endpoint,
-                upload_limit_bytes=self.settings.images.upload_limit_bytes,
-            ),
-            seconds=28,  # API Gateway waits 29
-            memory_mb=512,
-            reserved_concurrency=serving.reserved_concurrency,
-        )
-        permissions.use_endpoint(adapter.role, self.names, "InvokeEndpoint")
-        return adapter
-
     def _machine(self) -> Machine:
-        key = self._storage.keys.models
+        key, functions = self._storage.keys.models, self.functions
         parts = deployment_machine.DeploymentParts(
-            planner_arn=self.planner.function.function_arn,
-            recorder_arn=self.recorder.function.function_arn,
+            planner_arn=functions.planner.function.function_arn,
+            recorder_arn=functions.recorder.function.function_arn,
             topic_arn=self._notifications.topic.topic_arn,
             hosting_role_arn=self.hosting_role.role.role_arn,
             volume_key=key.key_arn,
@@ -176,7 +120,7 @@ class ServingStack(PlatformStack):
             "Deployment",
             name=self.names.deployment_machine,
             definition=deployment_machine.definition(parts, serving=self.settings.serving),
-            functions=[self.planner.function, self.recorder.function],
+            handlers=[functions.planner, functions.recorder],
             notifications=self._notifications,
             settings=self.settings,
             logs_key=self._storage.keys.operations,

@@ -85,7 +85,7 @@ class Buckets(Construct):
         bucket = Bucket(
             self,
             kind,
-            bucket_name=self._names.bucket(kind.lower(), Stack.of(self).account),
+            bucket_name=self.name(kind.lower()),
             encryption=BucketEncryption.KMS if key else BucketEncryption.S3_MANAGED,
             encryption_key=key,
             bucket_key_enabled=True if key else None,
@@ -103,15 +103,15 @@ class Buckets(Construct):
 
     def let_read(self, role: Role, kind: str, *, prefix: str) -> None:
         """Allow reading the objects below a prefix of the ``raw``, ``models``... bucket."""
-        read_objects(role, *self._of(kind), prefix=prefix)
+        read_objects(role, self.name(kind), self._keys[kind], prefix=prefix)
 
     def let_write(self, role: Role, kind: str, *, prefix: str) -> None:
         """Allow reading and writing the objects below a prefix of a bucket."""
-        write_objects(role, *self._of(kind), prefix=prefix)
+        write_objects(role, self.name(kind), self._keys[kind], prefix=prefix)
 
-    def _of(self, kind: str) -> tuple[str, IKey]:
-        name = self._names.bucket(kind, Stack.of(self).account)
-        return name, self._keys[kind]
+    def name(self, kind: str) -> str:
+        """Return a bucket's name as text that any stack may use."""
+        return self._names.bucket(kind, Stack.of(self).account)
 
     def _announce_uploads(self) -> None:
         """Send the raw bucket's events to EventBridge.

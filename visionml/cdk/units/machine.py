@@ -6,7 +6,6 @@ from typing import Any
 from aws_cdk import Stack
 from aws_cdk.aws_iam import Role, ServicePrincipal
 from aws_cdk.aws_kms import IKey
-from aws_cdk.aws_lambda import IFunction
 from aws_cdk.aws_stepfunctions import (
     DefinitionBody,
     LogLevel,
@@ -17,7 +16,7 @@ from aws_cdk.aws_stepfunctions import (
 from constructs import Construct
 
 from visionml.cdk.findings import acknowledge, wildcard
-from visionml.cdk.units.lifetime import removal_policy
+from visionml.cdk.units.handler import Handler
 from visionml.cdk.units.log_group import log_group
 from visionml.cdk.units.notifications import Notifications
 from visionml.cdk.units.permissions import allow, arn, hand_over
@@ -35,7 +34,7 @@ class Machine(Construct):
         *,
         name: str,
         definition: Mapping[str, Any],
-        functions: Sequence[IFunction],
+        handlers: Sequence[Handler],
         notifications: Notifications,
         settings: Settings,
         logs_key: IKey,
@@ -63,12 +62,11 @@ class Machine(Construct):
             role=self.role,
             tracing_enabled=True,
             logs=LogOptions(destination=logs, level=LogLevel.ALL, include_execution_data=False),
-            removal_policy=removal_policy(settings),
         )
         allow(
             self.role,
             ["lambda:InvokeFunction"],
-            [function.function_arn for function in functions],
+            [handler.function.function_arn for handler in handlers],
         )
         notifications.let_announce(self.role)
         acknowledge(

@@ -27,7 +27,6 @@ class JobArguments:
 
     image: str
     role_arn: str
-    raw_bucket: str
     datasets_bucket: str
     models_bucket: str
     images_key: str

@@ -1,0 +1,89 @@
+"""The functions of the inference platform, each with what it may do."""
+
+from constructs import Construct
+
+from visionml.cdk.units.buckets import Buckets
+from visionml.cdk.units.handler import Handler, Handlers
+from visionml.cdk.units.lineage import Lineage
+from visionml.cdk.units.permissions import activate_versions, read_versions, use_endpoint
+from visionml.contracts.environment import (
+    AdapterEnvironment,
+    DeploymentPlannerEnvironment,
+    DeploymentRecorderEnvironment,
+)
+from visionml.contracts.names import METRIC_NAMESPACE
+
+_PROMOTION = "promotion"
+_SERVING = "serving"
+
+
+class ServingFunctions(Construct):
+    """Planner and recorder of deployments, and the adapter between the API and the endpoint."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        handlers: Handlers,
+        buckets: Buckets,
+        lineage: Lineage,
+    ) -> None:
+        super().__init__(scope, id)
+        self._handlers = handlers
+        self.planner = self._planner(buckets)
+        self.recorder = self._recorder(lineage)
+        self.adapter = self._adapter()
+
+    def _planner(self, buckets: Buckets) -> Handler:
+        names, serving = self._handlers.names, self._handlers.settings.serving
+        planner = self._handlers.add(
+            "deployment_planner",
+            DeploymentPlannerEnvironment(
+                powertools_service_name=_PROMOTION,
+                powertools_metrics_namespace=METRIC_NAMESPACE,
+                resource_prefix=names.prefix,
+                environment=names.environment,
+                endpoint_name=names.endpoint,
+                instance_type=serving.instance_type,
+                instance_count=serving.initial_instances,
+            ),
+        )
+        buckets.let_read(planner.role, "models", prefix="runs/")
+        read_versions(planner.role, names)
+        use_endpoint(planner.role, names, "DescribeEndpoint")
+        return planner
+
+    def _recorder(self, lineage: Lineage) -> Handler:
+        names = self._handlers.names
+        recorder = self._handlers.add(
+            "deployment_recorder",
+            DeploymentRecorderEnvironment(
+                powertools_service_name=_PROMOTION,
+                powertools_metrics_namespace=METRIC_NAMESPACE,
+                lineage_table=names.lineage_table,
+                resource_prefix=names.prefix,
+                endpoint_name=names.endpoint,
+            ),
+        )
+        activate_versions(recorder.role, names)
+        use_endpoint(recorder.role, names, "DescribeEndpoint")
+        lineage.let_record(recorder.role)
+        return recorder
+
+    def _adapter(self) -> Handler:
+        names, settings = self._handlers.names, self._handlers.settings
+        adapter = self._handlers.add(
+            "inference_adapter",
+            AdapterEnvironment(
+                powertools_service_name=_SERVING,
+                powertools_metrics_namespace=METRIC_NAMESPACE,
+                endpoint_name=names.endpoint,
+                upload_limit_bytes=settings.images.upload_limit_bytes,
+            ),
+            seconds=28,  # API Gateway waits 29
+            memory_mb=512,
+            reserved_concurrency=settings.serving.reserved_concurrency,
+        )
+        use_endpoint(adapter.role, names, "InvokeEndpoint")
+        return adapter
