@@ -1,7 +1,6 @@
 """Training runs: start the training machine, watch it, read what it left."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -11,6 +10,7 @@ from visionml.contracts import layout
 from visionml.contracts.evaluation import EvaluationReport
 from visionml.contracts.lineage import run_node
 from visionml.contracts.training import TrainingRequest, new_run_id
+from visionml.desks.card import Card
 from visionml.desks.platform import Platform
 from visionml.desks.steps import told
 from visionml.errors import GateFailed, NotFound
@@ -19,12 +19,16 @@ from visionml.registry.register import read_report
 STATUSES = ("started", "registered", "rejected", "failed")
 
 
-class RunOutcome(NamedTuple):
-    """How a run ended that trained and evaluated a model."""
+class RunOutcome(Card):
+    """How a run ended that trained and evaluated a model.
 
-    status: str
-    """``registered``, or ``rejected`` by the gate."""
-    reason: str
+    ``status`` is ``registered``, or ``rejected`` by the gate.
+    """
+
+    def __init__(self, run_id: str, *, status: str, reason: str) -> None:
+        super().__init__(run_id, {"status": status, "reason": reason})
+        self.status = status
+        self.reason = reason
 
 
 class TrainingRun:
@@ -61,8 +65,8 @@ class TrainingRun:
         except GateFailed as refused:
             if not accept_rejection:
                 raise
-            return RunOutcome("rejected", str(refused))
-        return RunOutcome("registered", "Every gate passed.")
+            return RunOutcome(self.run_id, status="rejected", reason=refused.message)
+        return RunOutcome(self.run_id, status="registered", reason="Every gate passed.")
 
     def history(self) -> pd.DataFrame:
         """Return the figures that the job logged, one row per epoch."""

@@ -99,6 +99,8 @@ def execute(
             progress_bar=False,
             cwd=notebook.path.parent,
             execution_timeout=CELL_TIMEOUT_SECONDS,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            coalesce_streams=True,
             on_cell=watched,
         )
     except papermill.PapermillExecutionError as error:

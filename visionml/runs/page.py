@@ -18,12 +18,18 @@ from visionml.runs.source import Notebook, load
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SHARES = ("accuracy", "probability", "share", "precision", "recall")
+_UNITS = {"_ms": "ms", "_seconds": "s", "_usd": "USD"}
+_HEADLINES = ("holdout_accuracy", "prediction", "smoke_test_accuracy", "model_version")
+"""Shown first; the other figures follow in the order in which they were recorded."""
 
 
 def write_index(summary: RunSummary, path: Path, *, sources: Sequence[Notebook]) -> None:
     """Write the page that shows a run's figures and links its notebooks."""
     titles = {source.name: source.title for source in sources}
-    html = _templates().get_template("index.html.j2").render(summary=summary, titles=titles)
+    names = [name for name in _HEADLINES if name in summary.results]
+    results = {name: summary.results[name] for name in (*names, *summary.results)}
+    template = _templates().get_template("index.html.j2")
+    html = template.render(summary=summary, results=results, titles=titles)
     path.write_text(html, encoding="utf-8")
 
 
@@ -73,12 +79,12 @@ def _templates() -> Environment:
 
 def label(name: str) -> str:
     """Return a figure's name as people write it: ``holdout_accuracy`` is *Holdout accuracy*."""
-    words = name.replace("_", " ")
+    words = _without_unit(name)[0].replace("_", " ")
     return words[:1].upper() + words[1:]
 
 
 def format_figure(value: JsonValue, name: str = "") -> str:
-    """Return a figure for people; shares such as accuracies in percent."""
+    """Return a figure for people: shares such as accuracies in percent, others with their unit."""
     match value:
         case dict():
             pairs = (f"{label(key).lower()} {format_figure(v, key)}" for key, v in value.items())
@@ -89,6 +95,14 @@ def format_figure(value: JsonValue, name: str = "") -> str:
             return f"{value:.1%}"
         case bool() | None:
             return {True: "yes", False: "no", None: "none"}[value]
-        case int():
-            return f"{value:,}"
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+        case int() | float():
+            number = f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+            return f"{number} {_without_unit(name)[1]}".rstrip()
+    return str(value)
+
+
+def _without_unit(name: str) -> tuple[str, str]:
+    for ending, unit in _UNITS.items():
+        if name.endswith(ending):
+            return name.removesuffix(ending), unit
+    return name, ""

@@ -9,7 +9,9 @@ from visionml.runs.page import format_figure, label
         ("holdout_accuracy", 0.98148, "98.1%"),
         ("probability", 1.0, "100.0%"),
         ("accuracy", 1, "1"),
-        ("seconds", 12.3456, "12.35"),
+        ("endpoint_latency_ms", 9.87654, "9.877 ms"),
+        ("lost", 0, "0"),
+        ("monthly_usd", 1234.5, "1,234 USD"),
         ("inputs", 500000, "500,000"),
         ("ok", True, "yes"),
         ("version", None, "none"),
@@ -28,3 +30,4 @@ def test_a_figure_is_shown_as_people_write_it(name: str, value: object, shown: s
 
 def test_a_label_is_the_name_in_words() -> None:
     assert label("holdout_accuracy") == "Holdout accuracy"
+    assert label("endpoint_latency_ms") == "Endpoint latency"
