@@ -11,7 +11,6 @@ from visionml.local.internals.gateway import (
 )
 from visionml.local.internals.iam import (
     Session,
-    User,
     access_key,
     caller_arn,
     create_user,
@@ -23,7 +22,6 @@ from visionml.local.internals.iam import (
 )
 from visionml.local.internals.scope import (
     account,
-    event_loop,
     region,
     scope,
     start_thread,
@@ -35,7 +33,6 @@ from visionml.local.internals.services import (
     asgi,
     call_api,
     call_as,
-    call_service,
     image_manifest,
     register_service,
 )
@@ -86,14 +83,12 @@ __all__ = [
     "Session",
     "TaskHandler",
     "Update",
-    "User",
     "access_key",
     "account",
     "add_attributes",
     "asgi",
     "call_api",
     "call_as",
-    "call_service",
     "caller_arn",
     "create_request_validators",
     "create_user",
@@ -102,7 +97,6 @@ __all__ = [
     "enforce",
     "enforce_machine_roles",
     "evaluate_alarms",
-    "event_loop",
     "execution_error",
     "execution_name",
     "execution_role",

@@ -122,22 +122,12 @@ def role_trusts(role_arn: str, service: str) -> bool:
     return False
 
 
-@dataclass(frozen=True)
-class User:
-    """An IAM user and its access key."""
-
-    arn: str
-    access_key_id: str
-    secret_access_key: str
-
-
-def create_user(name: str, policy_arn: str, *, access_key_id: str, secret_access_key: str) -> User:
+def create_user(name: str, policy_arn: str, *, access_key_id: str, secret_access_key: str) -> None:
     """Create an IAM user with a managed policy and an access key of our choosing."""
     created = str(iam._now())
-    arn = f"arn:aws:iam::{account()}:user/{name}"
     iam._users[name] = {
         "UserName": name,
-        "Arn": arn,
+        "Arn": f"arn:aws:iam::{account()}:user/{name}",
         "UserId": iam._gen_id("AIDA"),
         "CreateDate": created,
         "Path": "/",
@@ -151,7 +141,6 @@ def create_user(name: str, policy_arn: str, *, access_key_id: str, secret_access
         "Status": "Active",
         "CreateDate": created,
     }
-    return User(arn, access_key_id, secret_access_key)
 
 
 def _role_name(role_arn: str) -> str:

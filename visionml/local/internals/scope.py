@@ -1,13 +1,10 @@
-# ruff: noqa: SLF001  (these modules exist to touch what MiniStack does not offer)
 """Whose account and region a call is for: a request's, an execution's, or an opened scope's."""
 
-import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ministack import app
 from ministack.core import responses
 
 
@@ -34,9 +31,3 @@ def start_thread(work: Callable[[], object], *, name: str) -> threading.Thread:
     thread = threading.Thread(target=context.run, args=(work,), name=name, daemon=True)
     thread.start()
     return thread
-
-
-def event_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the loop that serves requests; None outside a running server."""
-    loop: asyncio.AbstractEventLoop | None = app._MAIN_LOOP
-    return loop

@@ -55,16 +55,6 @@ async def call_api(
     return status, answer, content if isinstance(content, bytes) else str(content).encode()
 
 
-def call_service(
-    name: str, method: str, path: str, *, body: bytes = b"", target: str = ""
-) -> Response:
-    """Call a service in this process, past IAM, from a thread that is not the event loop's."""
-    status, answer, content = app.call_service_handler_sync(
-        app.SERVICE_HANDLERS[name], method, path, _internal_headers(name, target), body, {}
-    )
-    return status, answer, content if isinstance(content, bytes) else str(content).encode()
-
-
 def call_as(
     session: Session,
     name: str,
