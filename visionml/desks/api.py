@@ -28,7 +28,9 @@ class Answer(NamedTuple):
     def told(self) -> dict[str, Any]:
         """Return status, code and message, which API Gateway's own refusals spell otherwise."""
         body = self.body if isinstance(self.body, dict) else {"message": self.body}
-        error = body.get("error", body)
+        error = {
+            name: value for name, value in body.get("error", body).items() if value is not None
+        }
         return {"status": self.status, "code": "", **error}
 
 

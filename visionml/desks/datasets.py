@@ -1,6 +1,7 @@
 """Datasets: import a folder, look at versions and images."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,12 +63,13 @@ class Dataset:
         return pd.DataFrame(rows, columns=pd.Index(["file", "reason", "detail"]))
 
     def samples(self, per_class: int = 4, *, split: Split = "train") -> list[Sample]:
-        """Return the first images of each class on one side of the split."""
+        """Return images of one side of the split: the first of each class, then the second..."""
         chosen: dict[str, list[ManifestEntry]] = {label: [] for label in self.record.classes}
         for entry in self._entries():
             if entry.split == split and len(chosen[entry.label]) < per_class:
                 chosen[entry.label].append(entry)
-        return self._read([entry for entries in chosen.values() for entry in entries])
+        rounds = zip_longest(*chosen.values())
+        return self._read([entry for together in rounds for entry in together if entry])
 
     def images(self, keys: Sequence[str]) -> list[Sample]:
         """Return the images with these keys, in the order given."""

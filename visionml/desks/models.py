@@ -27,7 +27,7 @@ class Models:
                 "version": record.version,
                 "in production": record.version == active,
                 "dataset": f"{record.dataset}@{record.dataset_version}",
-                "created": record.created,
+                "created": record.created.replace(microsecond=0),
                 **record.metrics,
             }
             for record in self._platform.versions.registered()

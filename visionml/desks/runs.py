@@ -91,6 +91,21 @@ class TrainingRun:
         folder = self._platform.address("models", layout.run_evaluation(self.run_id))
         return read_report(self._platform.objects, f"{folder}/{layout.EVALUATION_REPORT}")
 
+    def figures(self) -> Card:
+        """Return the evaluation's main figures, to be looked at."""
+        report = self.report()
+        return Card(
+            f"{report.model_version} on {report.dataset}@{report.dataset_version}",
+            {
+                "holdout images": report.images,
+                "accuracy": f"{report.accuracy:.2%}",
+                "macro precision": f"{report.macro_precision:.2%}",
+                "macro recall": f"{report.macro_recall:.2%}",
+                "macro F1": f"{report.macro_f1:.2%}",
+                "misread": report.images - round(report.accuracy * report.images),
+            },
+        )
+
 
 class Runs:
     """The training runs of an environment."""

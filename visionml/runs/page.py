@@ -4,6 +4,7 @@ Nothing is loaded from elsewhere: styles, pictures and highlighting are inside t
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from visionml.runs.source import Notebook, load
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SHARES = ("accuracy", "probability", "share", "precision", "recall")
+_LINKED = re.compile(r'href="(\d\d_\w+)\.ipynb')
 _UNITS = {"_ms": "ms", "_seconds": "s", "_usd": "USD"}
 _HEADLINES = ("holdout_accuracy", "prediction", "smoke_test_accuracy", "model_version")
 """Shown first; the other figures follow in the order in which they were recorded."""
@@ -42,7 +44,7 @@ def write_notebook(executed: Path, path: Path, *, sources: Sequence[Notebook]) -
         _templates()
         .get_template("notebook.html.j2")
         .render(
-            body=body,
+            body=_LINKED.sub(r'href="\1.html', body),
             title=sources[place].title,
             index=INDEX_FILE,
             previous=sources[place - 1] if place else None,
