@@ -57,7 +57,7 @@ class Meter:
         with self._lock:
             pending, self._pending = self._pending, defaultdict(list)
         for source, invocations in pending.items():
-            self.cloud.metrics(source.scope, NAMESPACE, _data(source, invocations))
+            self.cloud.metrics(source.scope, NAMESPACE, metric_data(source, invocations))
 
     def _run(self) -> None:
         while True:
@@ -67,7 +67,8 @@ class Meter:
             self.flush()
 
 
-def _data(source: Source, invocations: list[Invocation]) -> list[Document]:
+def metric_data(source: Source, invocations: list[Invocation]) -> list[Document]:
+    """Return invocations as PutMetricData takes them."""
     dimensions = [
         {"Name": "EndpointName", "Value": source.endpoint},
         {"Name": "VariantName", "Value": source.variant},

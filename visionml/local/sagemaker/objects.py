@@ -67,7 +67,7 @@ class Objects:
             raise DataRefused(self._nothing(uri, prefix, message=str(refused))) from refused
         if not keys:
             raise DataRefused(self._nothing(uri, prefix))
-        return [Item(Location(prefix.bucket, key), _relative(key, prefix.key)) for key in keys]
+        return [Item(Location(prefix.bucket, key), relative(key, prefix.key)) for key in keys]
 
     def in_manifest(self, uri: str) -> list[Item]:
         """Return the objects that a ManifestFile names, in its order.
@@ -190,7 +190,8 @@ def _message(content: bytes) -> str:
         return ""
 
 
-def _relative(key: str, prefix: str) -> str:
+def relative(key: str, prefix: str) -> str:
+    """Return where an object goes below the folder of the prefix that it was found under."""
     if prefix == "" or prefix.endswith("/"):
         return key[len(prefix) :]
     if key.startswith(f"{prefix}/"):

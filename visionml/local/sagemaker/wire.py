@@ -234,8 +234,11 @@ _JAVA = (
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    text = pattern
+    return re.compile(python_pattern(pattern))
+
+
+def python_pattern(pattern: str) -> str:
+    """Return a Java expression of the model in Python's words."""
     for java, python in _JAVA:
-        text = text.replace(java, python)
-    text = re.sub(r"\*\)\$\{1,\d+\}$", "*)", text)  # a slip of the model: CustomerMetadataKey
-    return re.compile(text)
+        pattern = pattern.replace(java, python)
+    return re.sub(r"\*\)\$\{1,\d+\}$", "*)", pattern)  # a slip of the model: CustomerMetadataKey
