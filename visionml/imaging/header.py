@@ -173,13 +173,17 @@ def _facts(data: bytes) -> ImageFacts:
 
 
 def _jpeg(data: bytes) -> ImageFacts:
-    orientation = 1
+    orientation, frame, size = 1, 0, (0, 0, 0, 0)
     for marker, start, end in _segments(data):
         if marker == 0xE1 and orientation == 1 and data[start : start + 6] == b"Exif\0\0":
             orientation = exif_orientation(data[start + 6 : end])
-        if marker in _FRAME_MARKERS:
-            bits, height, width, bands = struct.unpack_from(">BHHB", data, start)
-            if data.count(b"\xff\xda", end) > _SCAN_LIMIT:
+        elif marker in _FRAME_MARKERS and not frame:
+            frame, size = marker, struct.unpack_from(">BHHB", data, start)
+        elif marker == 0xDA and frame:
+            bits, height, width, bands = size
+            # one scan with all components is decoded as it comes; several are put together
+            several = frame not in {0xC0, 0xC1} or data[start] < bands
+            if several and data.count(b"\xff\xda", start) >= _SCAN_LIMIT:
                 raise ImageRefused(
                     f"The image has more than {_SCAN_LIMIT} scans.", reason="unreadable"
                 )
@@ -192,13 +196,13 @@ def _jpeg(data: bytes) -> ImageFacts:
                 bands=bands,
                 bits=bits,
                 orientation=orientation,
-                progressive=marker not in {0xC0, 0xC1},
+                progressive=several,
             )
     raise ImageRefused("The JPEG file holds no picture.", reason="unreadable")
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield (marker, start, end) of each segment's payload, up to the first scan."""
+    """Yield (marker, start, end) of each segment's payload, up to the first scan's header."""
     position = 2
     for _ in range(_BLOCK_LIMIT):
         while data[position] == 0xFF and data[position + 1] == 0xFF:
@@ -206,13 +210,15 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         prefix, marker = data[position], data[position + 1]
         if prefix != 0xFF:
             raise ImageRefused("The JPEG file's segments are damaged.", reason="unreadable")
-        if marker in {0xDA, 0xD9}:
+        if marker == 0xD9:
             return
         if marker == 0x01 or 0xD0 <= marker <= 0xD7:
             position += 2
             continue
         (length,) = struct.unpack_from(">H", data, position + 2)
         yield marker, position + 4, position + 2 + length
+        if marker == 0xDA:
+            return
         position += 2 + max(length, 2)
     raise ImageRefused("The JPEG file has too many segments.", reason="unreadable")
 
