@@ -131,7 +131,7 @@ def test_a_run_id_never_trains_twice(platform: Deployed, trained: Trained) -> No
         states.describe_execution(executionArn=executions.arn_of(machine, run_id))["input"]
     )
     again = executions.start(states, machine, name=new_run_id(), payload=request)
-    with pytest.raises(JobFailed, match=r"at the step RecordStarted: .*never trains twice"):
+    with pytest.raises(JobFailed, match=r"at the step RecordStarted: Conflict: .*never trains"):
         executions.watch(states, again, interval_seconds=0.2)
     assert lineage(platform).get(run_node(run_id)).status == "registered"
 
@@ -154,7 +154,7 @@ def test_a_version_that_is_not_registered_is_not_deployed(
     deployment = start.start(
         states, machine, new_run_id(), deployment_id=(wanted := new_deployment_id())
     )
-    with pytest.raises(JobFailed, match=r"at the step Plan: .*is not registered"):
+    with pytest.raises(JobFailed, match=r"at the step Plan: NotFound: .*is not registered"):
         start.watch(states, deployment, interval_seconds=0.2)
     assert lineage(platform).get(deployment_node(wanted)).status == "unchanged"
     assert platform.session.models.active() == promoted.model_version

@@ -15,6 +15,7 @@ def install(project: Project, state: State) -> None:
     alarms.install(state.account, state.region)
     resources.install()
     steps.install()
+    ministack.name_handler_errors()
     ministack.match_request_models()
     ministack.rewrite_outputs(
         lambda value: _API_HOST.sub(rf"{state.endpoint_url}/_aws/execute-api/\1", value)

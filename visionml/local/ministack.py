@@ -4,6 +4,7 @@ Calls run in the scope of one account and region: a request's, a Step Functions 
 the one that `scope` opens in a thread of one's own.
 """
 
+from visionml.local.internals.functions import name_handler_errors
 from visionml.local.internals.gateway import (
     create_request_validators,
     match_request_models,
@@ -104,6 +105,7 @@ __all__ = [
     "keep_full_buckets",
     "match_request_models",
     "metric_statistic",
+    "name_handler_errors",
     "on_api_call",
     "on_execution_status",
     "on_log_event",

@@ -8,6 +8,7 @@ import pytest
 
 from visionml.local import ministack
 from visionml.local.internals import stacks as internal_stacks
+from visionml.local.internals.functions import WORKER_REPORT
 
 _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
     "app": {
@@ -148,7 +149,10 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_put_log_events": ["data"],
     },
     "services.ecr": {"_find_image": ["repo_name", "image_id"]},
-    "services.lambda_svc": {"reset": []},
+    "services.lambda_svc": {
+        "reset": [],
+        "_execute_function_warm": ["func", "event", "request_id"],
+    },
 }
 
 _REGISTRIES: dict[str, list[str]] = {
@@ -248,6 +252,18 @@ def test_stacks_ask_our_function_which_types_block() -> None:
 def test_generated_names_keep_to_the_length_asked_for() -> None:
     name = ministack.physical_name("a" * 80, "Endpoint", max_length=63)
     assert len(name) == 63
+
+
+def test_the_worker_reports_an_exception_where_we_add_its_type() -> None:
+    script = _attribute("core.lambda_runtime", "_PYTHON_WORKER_SCRIPT")
+    assert isinstance(script, str)
+    assert script.count(WORKER_REPORT) == 1
+    worker = _attribute("core.lambda_runtime", "Worker")
+    assert list(inspect.signature(worker.invoke).parameters)[:3] == [  # type: ignore[attr-defined]
+        "self",
+        "event",
+        "request_id",
+    ]
 
 
 def test_a_service_is_dispatched_by_its_signing_scope() -> None:
