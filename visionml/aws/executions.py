@@ -138,15 +138,15 @@ def fault(states: "SFNClient", execution_arn: str) -> Fault | None:
 def readable(cause: str) -> str:
     """Return the sentence for people inside a failure's cause.
 
-    A Lambda's cause is JSON with ``errorMessage``, a SageMaker job's one is its description
-    with ``FailureReason``.
+    A Lambda's cause is JSON with ``errorMessage``; a SageMaker job's one is its description, with
+    ``FailureReason`` and, of a processing job, ``ExitMessage``, which is what the job itself said.
     """
     try:
         parsed = json.loads(cause)
     except (json.JSONDecodeError, TypeError):
         return cause
     if isinstance(parsed, dict):
-        for key in ("errorMessage", "FailureReason", "ExitMessage", "Cause"):
+        for key in ("errorMessage", "ExitMessage", "FailureReason", "Cause"):
             if parsed.get(key):
                 return readable(str(parsed[key]))
     return cause

@@ -21,7 +21,7 @@ MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:training"
         ("", ""),
         (json.dumps({"errorMessage": "no such run", "errorType": "NotFound"}), "no such run"),
         (json.dumps({"FailureReason": "AlgorithmError: x", "Other": 1}), "AlgorithmError: x"),
-        (json.dumps({"ExitMessage": "no images"}), "no images"),
+        (json.dumps({"ExitMessage": "no images", "FailureReason": "exit code: 1"}), "no images"),
         (json.dumps({"Cause": json.dumps({"errorMessage": "deep"})}), "deep"),
         (json.dumps({"nothing": "known"}), '{"nothing": "known"}'),
         ("[1, 2]", "[1, 2]"),
