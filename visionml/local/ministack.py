@@ -28,6 +28,7 @@ from visionml.local.internals.scope import (
     start_thread,
 )
 from visionml.local.internals.services import (
+    Call,
     Query,
     Response,
     ServiceHandler,
@@ -74,6 +75,7 @@ from visionml.local.internals.watch import (
 
 __all__ = [
     "AlarmVerdict",
+    "Call",
     "Create",
     "Delete",
     "Properties",

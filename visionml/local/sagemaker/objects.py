@@ -2,13 +2,15 @@
 
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlencode, urlsplit
 
 from visionml.local import ministack
+from visionml.local.ministack import Call
 
+_BATCH = 16
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -28,6 +30,11 @@ class Location:
         """Read ``s3://bucket/key``."""
         parts = urlsplit(uri)
         return cls(parts.netloc, parts.path.lstrip("/"))
+
+    @property
+    def path(self) -> str:
+        """The object's path in a request."""
+        return f"/{self.bucket}/{self.key}"
 
     def below(self, *parts: str) -> "Location":
         """Return the location of something under this prefix."""
@@ -88,8 +95,11 @@ class Objects:
 
     def read(self, source: Location) -> bytes:
         """Return an object's bytes."""
+        return self._read(source, *ministack.call_as(self.session, "s3", Call("GET", source.path)))
+
+    def _read(self, source: Location, answer: ministack.Response) -> bytes:
         try:
-            return self._call("GET", source)
+            return _content(answer)
         except _Refused as refused:
             raise DataRefused(
                 f"Data download failed:{source}: {refused}. Please ensure that the object exists "
@@ -98,18 +108,21 @@ class Objects:
 
     def status(self, source: Location) -> int:
         """Return the HTTP status with which S3 answers for an object: 200, 403 or 404."""
-        path = f"/{source.bucket}/{source.key}"
-        return ministack.call_as(self.session, "s3", "HEAD", path)[0]
+        return ministack.call_as(self.session, "s3", Call("HEAD", source.path))[0][0]
 
     def fetch(self, items: Sequence[Item], folder: Path) -> None:
         """Copy objects into a folder."""
         root = folder.resolve()
-        for item in items:
-            target = (root / PurePosixPath(item.path)).resolve()
-            if not target.is_relative_to(root):
-                raise DataRefused(f"The key {item.source} leads out of the job's folder.")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(self.read(item.source))
+        for start in range(0, len(items), _BATCH):
+            batch = items[start : start + _BATCH]
+            calls = [Call("GET", item.source.path) for item in batch]
+            answers = ministack.call_as(self.session, "s3", *calls)
+            for item, answer in zip(batch, answers, strict=True):
+                target = (root / PurePosixPath(item.path)).resolve()
+                if not target.is_relative_to(root):
+                    raise DataRefused(f"The key {item.source} leads out of the job's folder.")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(self._read(item.source, answer))
 
     def store(self, folder: Path, target: Location, *, key_id: str | None = None) -> None:
         """Copy the files of a folder below a prefix."""
@@ -123,7 +136,8 @@ class Objects:
             headers["x-amz-server-side-encryption"] = "aws:kms"
             headers["x-amz-server-side-encryption-aws-kms-key-id"] = key_id
         try:
-            self._call("PUT", target, body=path.read_bytes(), headers=headers)
+            call = Call("PUT", target.path, path.read_bytes(), headers=headers)
+            _content(*ministack.call_as(self.session, "s3", call))
         except _Refused as refused:
             raise DataRefused(
                 f"Artifact upload failed:{target}: {refused}. Please ensure that the bucket exists "
@@ -133,36 +147,15 @@ class Objects:
     def _keys(self, prefix: Location) -> Iterator[str]:
         query = {"list-type": "2", "prefix": prefix.key}
         while True:
+            call = Call("GET", f"/{prefix.bucket}", query=urlencode(query))
             page = ET.fromstring(  # noqa: S314  (the embedded S3 wrote it)
-                self._call("GET", Location(prefix.bucket, ""), query=query)
+                _content(*ministack.call_as(self.session, "s3", call))
             )
             yield from (str(key.text) for key in page.iter(f"{_NAMESPACE}Key"))
             token = page.findtext(f"{_NAMESPACE}NextContinuationToken")
             if not token:
                 return
             query["continuation-token"] = token
-
-    def _call(
-        self,
-        method: str,
-        place: Location,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: bytes = b"",
-        headers: Mapping[str, str] | None = None,
-    ) -> bytes:
-        status, _headers, content = ministack.call_as(
-            self.session,
-            "s3",
-            method,
-            f"/{place.bucket}/{place.key}" if place.key else f"/{place.bucket}",
-            body=body,
-            query=urlencode(query or {}),
-            headers=headers,
-        )
-        if status >= 300:
-            raise _Refused(_message(content) or f"HTTP status {status}")
-        return content
 
     def _nothing(self, uri: str, prefix: Location, *, message: str = "") -> str:
         sentence = (
@@ -181,6 +174,13 @@ def shard(items: Sequence[Item], *, host: int, hosts: int) -> list[Item]:
 
 class _Refused(Exception):
     """S3's own message."""
+
+
+def _content(answer: ministack.Response) -> bytes:
+    status, _headers, content = answer
+    if status >= 300:
+        raise _Refused(_message(content) or f"HTTP status {status}")
+    return content
 
 
 def _message(content: bytes) -> str:
