@@ -1,7 +1,9 @@
 """The rest of the embedded AWS, as SageMaker uses it: roles, images, S3, logs, metrics, events."""
 
+import contextlib
+import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from visionml.local import images, ministack
 from visionml.local.containers import Runtime
 from visionml.local.sagemaker.core import Caller, Document, Scope, now
 from visionml.local.sagemaker.faults import Fault, invalid
+
+log = logging.getLogger(__name__)
 
 _PULL = (
     "ecr:BatchCheckLayerAvailability",
@@ -102,14 +106,14 @@ class Cloud:
 
         A role that may not write there leaves no log, as on AWS.
         """
-        lock = threading.Lock()
+        lock, where = threading.Lock(), (scope.account, scope.region)
         arn = f"arn:aws:logs:{scope.region}:{scope.account}:log-group:{group}:log-stream:{stream}"
         with ministack.scope(scope.account, scope.region):
             if not _may(role, ("logs:CreateLogStream", "logs:PutLogEvents"), arn):
                 return lambda _line: None
 
         def write(line: str) -> None:
-            with lock, ministack.scope(scope.account, scope.region):
+            with _best_effort(f"log to {group}"), lock, ministack.scope(*where):
                 ministack.put_log_events(group, stream, [line])
 
         return write
@@ -121,20 +125,31 @@ class Cloud:
 
     def metrics(self, scope: Scope, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
         """Publish metrics."""
-        with ministack.scope(scope.account, scope.region):
+        where = (scope.account, scope.region)
+        with _best_effort(f"measure {namespace}"), ministack.scope(*where):
             ministack.put_metric_data(namespace, data)
 
     def announce(
         self, scope: Scope, detail_type: str, detail: Document, resources: Sequence[str]
     ) -> None:
         """Publish an EventBridge event of SageMaker."""
-        with ministack.scope(scope.account, scope.region):
+        where = (scope.account, scope.region)
+        with _best_effort(f"announce {detail_type}"), ministack.scope(*where):
             ministack.put_event("aws.sagemaker", detail_type, detail, resources)
 
     def run(self, scope: Scope, work: Callable[[], object], *, name: str) -> threading.Thread:
         """Run work in a thread of its own, in a scope."""
         with ministack.scope(scope.account, scope.region):
             return ministack.start_thread(work, name=name)
+
+
+@contextlib.contextmanager
+def _best_effort(what: str) -> Iterator[None]:
+    """Let work go on whose log line, metric or event fails."""
+    try:
+        yield
+    except Exception:
+        log.exception("SageMaker could not %s.", what)
 
 
 def _may(

@@ -1,5 +1,6 @@
 """Endpoints: what they serve, and how they come, change and go."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -8,6 +9,8 @@ from visionml.local.sagemaker.cloud import Cloud
 from visionml.local.sagemaker.core import Document, Record, Store, now
 from visionml.local.sagemaker.fleet import Fleet, Route, Traffic, Variant
 from visionml.local.sagemaker.instance import Design, LaunchFailed
+
+log = logging.getLogger(__name__)
 
 HEALTH_CHECK_SECONDS = 480.0
 """How long a container may take to answer ``/ping`` when the configuration does not say."""
@@ -165,6 +168,9 @@ def _launched(fleet: Fleet) -> str | None:
         fleet.launch()
     except LaunchFailed as failed:
         return str(failed)
+    except Exception as error:
+        log.exception("The fleet of %s failed.", fleet.config_name)
+        return f"InternalServerError: {type(error).__name__}: {error}"
     return None
 
 
