@@ -4,16 +4,14 @@ import asyncio
 import json
 import logging
 import time
-from contextlib import suppress
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from visionml.contracts.inference import ErrorBody
 from visionml.errors import NotServing, RequestRefused, VisionmlError
 from visionml.serving.engine import Answer, Engine
 from visionml.serving.limits import Admission
@@ -22,22 +20,34 @@ from visionml.serving.statuses import RETRIED, status_of
 
 log = logging.getLogger(__name__)
 
-_INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 
+def create(engine: Engine) -> ASGIApp:
+    """Return the application that answers with `engine`.
 
-def create(engine: Engine) -> Starlette:
-    """Return the application that answers with `engine`."""
+    Invocations go past Starlette's routing and middleware: after each prediction the processor's
+    caches are cold, and every further call of a function shows in the throughput.
+    """
+    invocations = Invocations(engine)
 
     async def ping(_: Request) -> Response:
         return Response(status_code=200 if engine.healthy else 503)
 
-    return Starlette(
+    rest = Starlette(
         routes=[
             Route("/ping", ping, methods=["GET"]),
-            Route("/invocations", Invocations(engine), methods=["POST"]),
+            Route("/invocations", invocations, methods=["POST"]),
         ],
-        exception_handlers={HTTPException: _refused_by_routing, Exception: _failed},
+        exception_handlers={HTTPException: _refused_by_routing},
     )
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        hot = scope["type"] == "http" and scope["path"] == "/invocations"
+        if hot and scope["method"] == "POST":
+            await invocations(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    return application
 
 
 class Invocations:
@@ -49,96 +59,114 @@ class Invocations:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive)
-        line = _Line(request, self._engine.version)
+        request = _Incoming(scope, receive)
         try:
-            response = self._success(await self._answered(request, line), line)
-        except ClientDisconnect:
-            line.write(499, code="disconnected")
-            return
+            answer = await self._answered(request)
+        except _Disconnected:
+            self._log(request, 499, code="disconnected")
         except VisionmlError as error:
-            status, body = status_of(error)
-            response = _error(status, body)
-            line.write(status, code=body.error.code)
+            await self._refuse(send, request, error)
         except Exception as error:  # whatever a decoder or a model does, the process goes on
             log.exception("An invocation failed.")
-            status, body = status_of(error)
-            response = _error(status, body)
-            line.write(status, code=body.error.code, error=type(error).__name__)
-        await response(scope, receive, send)
+            await self._refuse(send, request, error)
+        else:
+            await _send(send, 200, answer.content)
+            times = {
+                "decode_ms": round(answer.decode_ms, 2),
+                "model_ms": round(answer.model_ms, 2),
+            }
+            self._log(request, 200, **times)
 
-    def _success(self, answer: Answer, line: "_Line") -> Response:
-        line.write(
-            200,
-            decode_ms=round(answer.decode_ms, 2),
-            model_ms=round(answer.model_ms, 2),
-        )
-        return Response(answer.content, media_type="application/json")
-
-    async def _answered(self, request: Request, line: "_Line") -> Answer:
-        kind = media_type(request.headers.get("content-type", ""))
+    async def _answered(self, request: "_Incoming") -> Answer:
+        kind = media_type(request.content_type)
+        limits = self._engine.limits
         self._admission.enter()
-        body = _Body()
         try:
-            async with asyncio.timeout(self._engine.limits.seconds):
-                await self._read(request, body, encoded=kind == JSON_TYPE)
-                line.bytes = body.held
-                return await self._engine.answer(b"".join(body.chunks), kind)
+            async with asyncio.timeout(limits.seconds):
+                limits.check_body(request.announced, encoded=kind == JSON_TYPE)
+                more = True
+                while more:
+                    chunk, more = await request.chunk()
+                    limits.check_body(request.bytes + len(chunk), encoded=kind == JSON_TYPE)
+                    self._admission.hold(len(chunk))
+                    request.keep(chunk)
+                return await self._engine.answer(request.body(), kind)
         except TimeoutError:
             raise NotServing(
-                f"There was no answer within {self._engine.limits.seconds:g} s.",
+                f"There was no answer within {limits.seconds:g} s.",
                 code="timeout",
                 hint="Try again, with a smaller image if it is large.",
             ) from None
         finally:
-            self._admission.leave(body.held)
+            self._admission.leave(request.bytes)
 
-    async def _read(self, request: Request, body: "_Body", *, encoded: bool) -> None:
-        limits = self._engine.limits
-        with suppress(ValueError):
-            # refused before it is sent, where the caller waits for "100 Continue"
-            limits.check_body(int(request.headers.get("content-length", "0")), encoded=encoded)
-        async for chunk in request.stream():
-            limits.check_body(body.held + len(chunk), encoded=encoded)
-            self._admission.hold(len(chunk))
-            body.held += len(chunk)
-            body.chunks.append(chunk)
+    async def _refuse(self, send: Send, request: "_Incoming", error: Exception) -> None:
+        status, body = status_of(error)
+        await _send(send, status, body.model_dump_json().encode())
+        self._log(request, status, code=body.error.code)
 
-
-class _Body:
-    """A body as far as it was read."""
-
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
-        self.held = 0
-
-
-class _Line:
-    """One request's log line: JSON, without a word of the payload."""
-
-    def __init__(self, request: Request, version: str | None) -> None:
-        self._started = time.perf_counter()
-        self._request = request
-        self._version = version
-        self.bytes = 0
-
-    def write(self, status: int, **more: object) -> None:
+    def _log(self, request: "_Incoming", status: int, **more: object) -> None:
+        """Write one line of JSON, without a word of the payload."""
         record = {
             "event": "invocation",
             "status": status,
-            "milliseconds": round((time.perf_counter() - self._started) * 1e3, 2),
-            "bytes": self.bytes,
-            "content_type": self._request.headers.get("content-type", "")[:100],
-            "inference_id": self._request.headers.get(_INFERENCE_ID, "")[:100] or None,
-            "model_version": self._version,
+            "milliseconds": round((time.perf_counter() - request.started) * 1e3, 2),
+            "bytes": request.bytes,
+            "content_type": request.content_type[:100],
+            "inference_id": request.inference_id[:100] or None,
+            "model_version": self._engine.version,
             **more,
         }
         log.info("%s", json.dumps(record))
 
 
-def _error(status: int, body: ErrorBody) -> Response:
-    headers = {"Retry-After": "1"} if status in RETRIED else None
-    return Response(body.model_dump_json(), status, headers, media_type="application/json")
+class _Disconnected(Exception):
+    """The caller hung up before its request was complete."""
+
+
+class _Incoming:
+    """One request's headers and its body, as far as it has come."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.started = time.perf_counter()
+        self.content_type = self.inference_id = ""
+        self.announced = self.bytes = 0
+        self._receive = receive
+        self._chunks: list[bytes] = []
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                self.content_type = value.decode("latin-1")
+            elif name == b"content-length" and value.isdigit():
+                self.announced = int(value)
+            elif name == b"x-amzn-sagemaker-inference-id":
+                self.inference_id = value.decode("latin-1")
+
+    async def chunk(self) -> tuple[bytes, bool]:
+        """Return the next part of the body, and whether there are more."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise _Disconnected
+        return message.get("body", b""), message.get("more_body", False)
+
+    def keep(self, chunk: bytes) -> None:
+        """Add a part to the body."""
+        self.bytes += len(chunk)
+        self._chunks.append(chunk)
+
+    def body(self) -> bytes:
+        """Return the whole body."""
+        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+
+
+async def _send(send: Send, status: int, content: bytes) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+    ]
+    if status in RETRIED:
+        headers.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 async def _refused_by_routing(_: Request, error: Exception) -> Response:
@@ -147,8 +175,5 @@ async def _refused_by_routing(_: Request, error: Exception) -> Response:
     refusal = RequestRefused(
         "Only GET /ping and POST /invocations are served.", code=code, status=status
     )
-    return _error(*status_of(refusal))
-
-
-async def _failed(_: Request, error: Exception) -> Response:
-    return _error(*status_of(error))
+    body = status_of(refusal)[1]
+    return Response(body.model_dump_json(), status, media_type="application/json")

@@ -1,6 +1,7 @@
 """One worker process: uvicorn on connections that the listening process accepted."""
 
 import asyncio
+import logging
 import socket
 from typing import Any
 
@@ -25,6 +26,9 @@ def run(settings: ServerSettings, channel: socket.socket) -> None:
     VisionmlError
         The model cannot be loaded.
     """
+    # Log records here say nothing of threads, processes and lines of code: do not look them up.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - as "Optimization" in logging's documentation says
     engine = _warm(settings)
     config = uvicorn.Config(
         create(engine),
