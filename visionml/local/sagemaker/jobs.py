@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +16,31 @@ from visionml.local.containers import KILLED, Container, Launch
 from visionml.local.sagemaker import wire
 from visionml.local.sagemaker.cloud import Cloud, epoch_seconds
 from visionml.local.sagemaker.core import Document, Record
+from visionml.local.sagemaker.faults import Fault
 from visionml.local.sagemaker.objects import DataRefused, Item, Objects, shard
 
 STOP_GRACE_SECONDS = 120
 _TICK_SECONDS = 0.02
+_DISK_FULL = "No space left on device"
 REASON_CHARACTERS = 1024
 
 
 class JobFailed(Exception):
     """A job cannot go on; the text is its ``FailureReason``."""
+
+
+class JobInterrupted(Exception):
+    """The job's spot instances were taken away."""
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """That a job's spot instances are about to be taken away."""
+
+    grace_seconds: float = STOP_GRACE_SECONDS
+    """From SIGTERM to SIGKILL."""
+    wait_seconds: float = 0.0
+    """How long there are no others."""
 
 
 class JobStopped(Exception):
@@ -43,9 +60,14 @@ class Job(Record, ABC):
     ended: threading.Event = field(default_factory=threading.Event)
 
     kind = ""
-    """``training-job`` or ``processing-job``: the kind in the ARN."""
+    """``training-job`` and the like: the kind in the ARN."""
     word = ""
-    """``Training`` or ``Processing``: how members of the description and events are called."""
+    """``Training`` and the like: how members of the description are called."""
+
+    @property
+    def event(self) -> str:
+        """The type of the events that tell its state."""
+        return f"SageMaker {self.word} Job State Change"
 
     @property
     def role(self) -> str:
@@ -97,7 +119,7 @@ class Job(Record, ABC):
             self.finish("Completed")
         except JobStopped as stopped:
             self.finish("Stopped", overdue=stopped.overdue)
-        except (JobFailed, DataRefused) as failed:
+        except (JobFailed, DataRefused, Fault) as failed:
             self.finish("Failed", reason=_reason(failed))
         except OSError as error:
             self.finish("Failed", reason=_disk_reason(error))
@@ -120,7 +142,7 @@ class Job(Record, ABC):
         """Tell EventBridge the job's state."""
         describe = f"Describe{self.word}Job"
         detail = wire.output(describe, self.described(), wire.milliseconds)
-        cloud.announce(self.scope, f"SageMaker {self.word} Job State Change", detail, [self.arn])
+        cloud.announce(self.scope, self.event, detail, [self.arn])
 
     def log_group(self) -> str:
         """Return the log group of jobs of this kind."""
@@ -140,6 +162,11 @@ class Workplace:
         folder = self.disk / f"algo-{number}" / "ml"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def clear(self) -> None:
+        """Empty the disk, as that of a new instance."""
+        shutil.rmtree(self.disk)
+        self.disk.mkdir()
 
     def copy(self, source: Document, folders: Sequence[Path]) -> None:
         """Bring an S3 data source to the folder of each host, whole or sharded."""
@@ -196,6 +223,7 @@ def run_containers(
     seconds: float,
     on_line: Callable[[str], None] = lambda _line: None,
     every: Callable[[], None] = lambda: None,
+    interruption: Callable[[], Interruption | None] = lambda: None,
 ) -> int:
     """Run one container per host; return the exit code of the first that fails, else 0.
 
@@ -205,6 +233,8 @@ def run_containers(
     ------
     JobStopped
         The job was stopped, or ran for longer than `seconds`.
+    JobInterrupted
+        `interruption` gave one.
     """
     running: list[Container] = []
     started = epoch_seconds()
@@ -213,7 +243,8 @@ def run_containers(
             stream = f"{job.name}/algo-{number}-{started}"
             log = cloud.log(job.scope, job.role, job.log_group(), stream)
             running.append(cloud.runtime.start(launch, _both(log, on_line)))
-        return _supervised(job, running, deadline=time.monotonic() + seconds, every=every)
+        deadline = time.monotonic() + seconds
+        return _supervised(job, running, deadline=deadline, every=every, interruption=interruption)
     finally:
         for container in running:
             container.kill()
@@ -230,7 +261,12 @@ def _both(log: Callable[[str], None], other: Callable[[str], None]) -> Callable[
 
 
 def _supervised(
-    job: Job, running: Sequence[Container], *, deadline: float, every: Callable[[], None]
+    job: Job,
+    running: Sequence[Container],
+    *,
+    deadline: float,
+    every: Callable[[], None],
+    interruption: Callable[[], Interruption | None],
 ) -> int:
     due = time.monotonic() + 1
     while not job.stopping.wait(_TICK_SECONDS):
@@ -240,17 +276,42 @@ def _supervised(
             return failed or 0
         if time.monotonic() >= deadline:
             break
+        taken = interruption()
+        if taken is not None:
+            _end(running, taken.grace_seconds)
+            raise JobInterrupted
         if time.monotonic() >= due:
             every()
             due = time.monotonic() + 1
     overdue = not job.stopping.is_set()
+    _end(running, STOP_GRACE_SECONDS)
+    raise JobStopped(overdue=overdue)
+
+
+def _end(running: Sequence[Container], grace_seconds: float) -> None:
     for container in running:
         container.terminate()
-    limit = time.monotonic() + STOP_GRACE_SECONDS
+    limit = time.monotonic() + grace_seconds
     for container in running:
         if container.wait(max(0.0, limit - time.monotonic())) is None:
             container.kill()
-    raise JobStopped(overdue=overdue)
+
+
+class LastLines:
+    """The end of a job's log, for what a container says but does not leave in a file."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=100)
+
+    def read(self, line: str) -> None:
+        """Take a line of the log."""
+        self._lines.append(line)
+
+    def message(self) -> str:
+        """Return why the container has ended, where the log gives a reason away."""
+        if any(_DISK_FULL in line for line in self._lines.copy()):
+            return f"{_DISK_FULL}. Please use a larger VolumeSizeInGB, or write less to the disk"
+        return ""
 
 
 def exit_reason(code: int, message: str, *, data: str) -> str:
@@ -283,12 +344,14 @@ def command(entrypoint: Sequence[str], given: Document, *, default: Sequence[str
 def _disk_reason(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return (
-            "ClientError: No space left on device. Please use a larger VolumeSizeInGB, or free "
+            f"ClientError: {_DISK_FULL}. Please use a larger VolumeSizeInGB, or free "
             f"space on the disk that holds {error.filename}."
         )
     return f"InternalServerError: {error}"
 
 
-def _reason(failed: JobFailed | DataRefused) -> str:
-    text = f"ClientError: {failed}" if isinstance(failed, DataRefused) else str(failed)
-    return text[:REASON_CHARACTERS]
+def _reason(failed: JobFailed | DataRefused | Fault) -> str:
+    if isinstance(failed, JobFailed):
+        return str(failed)[:REASON_CHARACTERS]
+    text = failed.message if isinstance(failed, Fault) else str(failed)
+    return f"ClientError: {text}"[:REASON_CHARACTERS]

@@ -60,53 +60,31 @@ class TrainingJob(Job):
 
     def work(self, cloud: Cloud, place: Workplace) -> None:
         """Download, train, upload."""
-        image = cloud.image(self.request["AlgorithmSpecification"]["TrainingImage"], self.role)
         folders = [place.host(number) for number in range(1, self.hosts + 1)]
+        launches = self._launches(cloud, place, folders)
         self._enter("Downloading", cloud)
         self._lay_out(place, folders)
         checkpoints = Checkpoints.of(self.request.get("CheckpointConfig"), place, folders[0])
         self.check()
-        progress = self._progress(cloud)
-        launches = [
-            Launch(
-                command(
-                    image.entrypoint,
-                    self.request["AlgorithmSpecification"],
-                    default=["train"],
-                ),
-                folder,
-                {**image.environment, **place.variables, **self._variables(host)},
-                image.workdir,
-                hosts_of(self.hosts),
-            )
-            for host, folder in zip(hosts_of(self.hosts), folders, strict=True)
-        ]
         self._enter("Training", cloud)
-        started = now()
-        self.learn(TrainingStartTime=started)
-        limit = self.request["StoppingCondition"].get("MaxRuntimeInSeconds", 86400)
         try:
-            code = run_containers(
-                self,
-                cloud,
-                launches,
-                seconds=limit,
-                on_line=progress.read,
-                every=lambda: checkpoints.sync(settled=1.0),
-            )
+            code = self._train(cloud, launches, checkpoints)
         except JobStopped:
-            self._enter("Stopping", cloud)
             with contextlib.suppress(DataRefused):
                 self._upload(place, folders[0])
             raise
-        finally:
-            self._account(started, progress)
-            checkpoints.sync()
         if code:
             reason = message_in(folders[0] / "output" / "failure")
             raise JobFailed(exit_reason(code, reason, data="training"))
         self._enter("Uploading", cloud)
         self._upload(place, folders[0])
+
+    def stop(self) -> None:
+        """Ask the job to stop; what its model folder holds then is still uploaded."""
+        super().stop()
+        with self.lock:
+            if self.facts["SecondaryStatus"] != "Stopping" and not self.ended.is_set():
+                self._transition("Stopping")
 
     def finish(self, status: str, *, reason: str = "", overdue: bool = False) -> None:
         """Record the end, in the status and in its transitions."""
@@ -122,8 +100,42 @@ class TrainingJob(Job):
         self._transition("Starting")
 
     def _enter(self, phase: str, cloud: Cloud) -> None:
-        self._transition(phase)
+        with self.lock:
+            self.check()
+            self._transition(phase)
         self.announce(cloud)
+
+    def _launches(self, cloud: Cloud, place: Workplace, folders: list[Path]) -> list[Launch]:
+        specification = self.request["AlgorithmSpecification"]
+        image = cloud.image(specification["TrainingImage"], self.role)
+        names = hosts_of(self.hosts)
+        return [
+            Launch(
+                command(image.entrypoint, specification, default=["train"]),
+                folder,
+                {**image.environment, **place.variables, **self._variables(host)},
+                image.workdir,
+                names,
+            )
+            for host, folder in zip(names, folders, strict=True)
+        ]
+
+    def _train(self, cloud: Cloud, launches: list[Launch], checkpoints: Checkpoints) -> int:
+        """Run the containers; keep time, metrics and checkpoints however they end."""
+        started, progress = now(), self._progress(cloud)
+        self.learn(TrainingStartTime=started)
+        try:
+            return run_containers(
+                self,
+                cloud,
+                launches,
+                seconds=self.request["StoppingCondition"].get("MaxRuntimeInSeconds", 86400),
+                on_line=progress.read,
+                every=lambda: checkpoints.sync(settled=1.0),
+            )
+        finally:
+            self._account(started, progress)
+            checkpoints.sync()
 
     def _transition(self, phase: str, *, ended: bool = False) -> None:
         moment = now()
