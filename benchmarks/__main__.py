@@ -7,11 +7,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import commands
+from benchmarks import commands, model_input, serving
 from benchmarks.record import Machine, Report
 from visionml.errors import VisionmlError
 
-MEASUREMENTS = (commands.cli_start, commands.synth, commands.deploy_local)
+MEASUREMENTS = (
+    model_input.model_input_12mp,
+    model_input.model_input_2mp,
+    serving.serving_throughput,
+    serving.serving_p99_half_load,
+    commands.cli_start,
+    commands.synth,
+    commands.deploy_local,
+)
 
 
 def main() -> int:
