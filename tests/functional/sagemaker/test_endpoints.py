@@ -1,5 +1,6 @@
 """Endpoints: what they answer, how they change without dropping a request, how they end."""
 
+import contextlib
 import io
 import json
 import tarfile
@@ -43,8 +44,11 @@ def metric(world: World, endpoint: str, name: str, statistic: str) -> float:
 
 def containers(server: State) -> list[str]:
     """Return the command lines of the serving containers that the server has started."""
-    children = psutil.Process(server.pid).children(recursive=True)
-    return [line for child in children if "/serve" in (line := " ".join(child.cmdline()))]
+    lines = []
+    for child in psutil.Process(server.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            lines.append(" ".join(child.cmdline()))
+    return [line for line in lines if "/serve" in line]
 
 
 @contextmanager
