@@ -11,6 +11,7 @@ from visionml.local.sagemaker.jobs import (
     Job,
     JobFailed,
     JobStopped,
+    LastLines,
     Workplace,
     command,
     exit_reason,
@@ -57,8 +58,9 @@ class ProcessingJob(Job):
         self.check()
         self.learn(ProcessingStartTime=now())
         limit = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
+        lines = LastLines()
         try:
-            code = run_containers(self, cloud, launches, seconds=limit)
+            code = run_containers(self, cloud, launches, seconds=limit, on_line=lines.read)
         except JobStopped as stopped:
             with contextlib.suppress(DataRefused):
                 self._upload(place, folders)
@@ -71,7 +73,7 @@ class ProcessingJob(Job):
         if message:
             self.learn(ExitMessage=message)
         if code:
-            raise JobFailed(exit_reason(code, message, data="job"))
+            raise JobFailed(exit_reason(code, message or lines.message(), data="job"))
         self._upload(place, folders)
 
     def finish(self, status: str, *, reason: str = "", overdue: bool = False) -> None:

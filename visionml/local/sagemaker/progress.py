@@ -42,6 +42,11 @@ class Progress:
                 self.values.append(value)
             self.publish(value)
 
+    def of(self, name: str) -> list[float]:
+        """Return the values of one metric so far, in order."""
+        with self._lock:
+            return [each.value for each in self.values if each.name == name]
+
     def final(self) -> list[Document]:
         """Return the last value of each metric, as ``FinalMetricDataList``."""
         with self._lock:

@@ -2,8 +2,8 @@
 
 import contextlib
 import tarfile
+import time
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from visionml.local.containers import Launch
@@ -11,9 +11,12 @@ from visionml.local.sagemaker.checkpoints import Checkpoints
 from visionml.local.sagemaker.cloud import Cloud
 from visionml.local.sagemaker.core import Document, now
 from visionml.local.sagemaker.jobs import (
+    Interruption,
     Job,
     JobFailed,
+    JobInterrupted,
     JobStopped,
+    LastLines,
     Workplace,
     command,
     exit_reason,
@@ -25,18 +28,21 @@ from visionml.local.sagemaker.jobs import (
 )
 from visionml.local.sagemaker.objects import DataRefused, Location
 from visionml.local.sagemaker.progress import Progress, Value, expressions
+from visionml.local.sagemaker.spot import Allowance, billed
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _MESSAGES = {
     "Starting": "Preparing the instances for training",
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",
+    "Interrupted": "Interrupted: the spot instances were taken away",
     "Uploading": "Uploading generated training model",
     "Completed": "Training job completed",
     "Failed": "Training job failed",
     "Stopping": "Stopping the training job",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Resource released due to max runtime limit",
+    "MaxWaitTimeExceeded": "Resource released due to max wait time limit",
 }
 
 
@@ -44,8 +50,19 @@ _MESSAGES = {
 class TrainingJob(Job):
     """A training job and where it stands."""
 
+    interruption: Interruption | None = None
+    """Set when the job's spot instances are to be taken away."""
+    progress: Progress | None = None
+    excess: str = ""
+    """Which limit of time it has reached."""
+
     kind = "training-job"
     word = "Training"
+
+    @property
+    def spot(self) -> bool:
+        """Whether it runs on spot instances."""
+        return bool(self.request.get("EnableManagedSpotTraining"))
 
     @property
     def hosts(self) -> int:
@@ -59,25 +76,17 @@ class TrainingJob(Job):
         return path.below(self.name, "output")
 
     def work(self, cloud: Cloud, place: Workplace) -> None:
-        """Download, train, upload."""
-        folders = [place.host(number) for number in range(1, self.hosts + 1)]
-        launches = self._launches(cloud, place, folders)
-        self._enter("Downloading", cloud)
-        self._lay_out(place, folders)
-        checkpoints = Checkpoints.of(self.request.get("CheckpointConfig"), place, folders[0])
-        self.check()
-        self._enter("Training", cloud)
-        try:
-            code = self._train(cloud, launches, checkpoints)
-        except JobStopped:
-            with contextlib.suppress(DataRefused):
-                self._upload(place, folders[0])
-            raise
-        if code:
-            reason = message_in(folders[0] / "output" / "failure")
-            raise JobFailed(exit_reason(code, reason, data="training"))
+        """Download, train, upload; download and train again when spot instances are taken away."""
+        self.progress = self._progress(cloud)
+        allowance = Allowance.of(self.request["StoppingCondition"])
+        while not self._attempt(cloud, place, allowance):
+            self._await_instances(cloud, place, allowance)
         self._enter("Uploading", cloud)
-        self._upload(place, folders[0])
+        self._upload(place, place.host(1))
+
+    def values(self, metric: str) -> list[float]:
+        """Return the values of a metric so far, in order."""
+        return self.progress.of(metric) if self.progress else []
 
     def stop(self) -> None:
         """Ask the job to stop; what its model folder holds then is still uploaded."""
@@ -89,9 +98,9 @@ class TrainingJob(Job):
     def finish(self, status: str, *, reason: str = "", overdue: bool = False) -> None:
         """Record the end, in the status and in its transitions."""
         with self.lock:
-            self._transition("MaxRuntimeExceeded" if overdue else status, ended=True)
+            self._transition(self.excess if overdue else status, ended=True)
             self.status = status
-            self.learn(TrainingEndTime=self.facts.get("TrainingEndTime", now()))
+            self.learn(TrainingEndTime=now())
             if reason:
                 self.facts["FailureReason"] = reason
 
@@ -104,6 +113,46 @@ class TrainingJob(Job):
             self.check()
             self._transition(phase)
         self.announce(cloud)
+
+    def _attempt(self, cloud: Cloud, place: Workplace, allowance: Allowance) -> bool:
+        """Train on new instances; return False when they were taken away."""
+        folders = [place.host(number) for number in range(1, self.hosts + 1)]
+        launches = self._launches(cloud, place, folders)
+        self._enter("Downloading", cloud)
+        self._lay_out(place, folders)
+        config, lines = self.request.get("CheckpointConfig"), LastLines()
+        checkpoints = [Checkpoints.of(config, place, folder) for folder in folders]
+        self.check()
+        self._enter("Training", cloud)
+        try:
+            code = self._train(cloud, launches, checkpoints, allowance, lines)
+        except JobInterrupted:
+            return False
+        except JobStopped as stopped:
+            if stopped.overdue:
+                self.excess = allowance.excess
+                self._transition("Stopping")
+            with contextlib.suppress(DataRefused):
+                self._upload(place, folders[0])
+            raise
+        if code:
+            reason = message_in(folders[0] / "output" / "failure") or lines.message()
+            raise JobFailed(exit_reason(code, reason, data="training"))
+        return True
+
+    def _await_instances(self, cloud: Cloud, place: Workplace, allowance: Allowance) -> None:
+        """Wait for spot instances, as long as the job may wait."""
+        with self.lock:
+            taken, self.interruption = self.interruption or Interruption(), None
+        place.clear()
+        self._enter("Interrupted", cloud)
+        self._enter("Starting", cloud)
+        self.stopping.wait(max(0.0, min(taken.wait_seconds, allowance.waiting_left)))
+        self.check()
+        if allowance.left <= 0:
+            self.excess = allowance.excess
+            self._transition("Stopping")
+            raise JobStopped(overdue=True)
 
     def _launches(self, cloud: Cloud, place: Workplace, folders: list[Path]) -> list[Launch]:
         specification = self.request["AlgorithmSpecification"]
@@ -120,22 +169,41 @@ class TrainingJob(Job):
             for host, folder in zip(names, folders, strict=True)
         ]
 
-    def _train(self, cloud: Cloud, launches: list[Launch], checkpoints: Checkpoints) -> int:
+    def _train(
+        self,
+        cloud: Cloud,
+        launches: list[Launch],
+        checkpoints: list[Checkpoints],
+        allowance: Allowance,
+        lines: LastLines,
+    ) -> int:
         """Run the containers; keep time, metrics and checkpoints however they end."""
-        started, progress = now(), self._progress(cloud)
-        self.learn(TrainingStartTime=started)
+
+        def hear(line: str) -> None:
+            lines.read(line)
+            if self.progress:
+                self.progress.read(line)
+
+        def sync(settled: float = 1.0) -> None:
+            for each in checkpoints:
+                each.sync(settled=settled)
+
+        self.learn(TrainingStartTime=self.facts.get("TrainingStartTime", now()))
+        began = time.monotonic()
         try:
             return run_containers(
                 self,
                 cloud,
                 launches,
-                seconds=self.request["StoppingCondition"].get("MaxRuntimeInSeconds", 86400),
-                on_line=progress.read,
-                every=lambda: checkpoints.sync(settled=1.0),
+                seconds=allowance.left,
+                on_line=hear,
+                every=sync,
+                interruption=lambda: self.interruption,
             )
         finally:
-            self._account(started, progress)
-            checkpoints.sync()
+            allowance.used_seconds += time.monotonic() - began
+            self._account(allowance.used_seconds)
+            sync(settled=0)
 
     def _transition(self, phase: str, *, ended: bool = False) -> None:
         moment = now()
@@ -147,13 +215,11 @@ class TrainingJob(Job):
             passed.append({**entry, "EndTime": moment} if ended else entry)
             self.learn(SecondaryStatus=phase, SecondaryStatusTransitions=passed)
 
-    def _account(self, started: datetime, progress: Progress) -> None:
-        seconds = max(1, round((now() - started).total_seconds()))
+    def _account(self, seconds: float) -> None:
         self.learn(
-            TrainingEndTime=now(),
-            TrainingTimeInSeconds=seconds,
-            BillableTimeInSeconds=seconds,
-            FinalMetricDataList=progress.final(),
+            TrainingTimeInSeconds=max(1, round(seconds)),
+            BillableTimeInSeconds=billed(seconds, spot=self.spot),
+            FinalMetricDataList=self.progress.final() if self.progress else [],
         )
 
     def _variables(self, host: str) -> dict[str, str]:
