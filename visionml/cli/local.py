@@ -84,6 +84,21 @@ def reset(*, port: Port = None, as_json: AsJson = False) -> None:
     _started(control.reset(Project.find(), port=port), time.monotonic() - began, as_json=as_json)
 
 
+@local.command()
+def interrupt(
+    job: Annotated[str, typer.Argument(help="A training job that runs on spot instances.")],
+    *,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds from SIGTERM to SIGKILL.")] = 120,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds without other instances.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Take a training job's spot instances away; it starts again from its checkpoints."""
+    from visionml.local import spot, state
+
+    arn = spot.interrupt(state.read(), job, grace_seconds=grace, wait_seconds=wait)
+    typer.echo(json.dumps({"interrupted": arn}) if as_json else f"Interrupted {arn}.")
+
+
 def _started(running: "State", seconds: float, *, as_json: bool) -> None:
     if as_json:
         typer.echo(

@@ -6,6 +6,7 @@ from typing import Any
 
 from visionml.local import ministack
 from visionml.local.sagemaker import (
+    administration,
     hosting_operations,
     invocations,
     job_operations,
@@ -92,6 +93,10 @@ class Service:
     def respond(self, operation: str, body: bytes, caller: Caller) -> Response:
         """Answer one JSON request."""
         try:
+            if operation.startswith(administration.TARGET_PREFIX):
+                name = operation.removeprefix(administration.TARGET_PREFIX)
+                answer = administration.respond(self.state, caller, name, body)
+                return 200, _HEADERS.copy(), answer
             request = wire.parse(operation, body)
             return (
                 200,

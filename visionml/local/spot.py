@@ -1,0 +1,74 @@
+"""Taking the spot instances of a training job away, as AWS does when it needs them."""
+
+import http.client
+import json
+import ssl
+
+from visionml.errors import AccessDenied, InvalidInput, NotFound, Unavailable
+from visionml.local.state import State
+
+_TARGET = "VisionmlLocal.InterruptTrainingJob"
+_TIMEOUT_SECONDS = 30
+
+
+def interrupt(
+    running: State, job: str, *, grace_seconds: float = 120.0, wait_seconds: float = 0.0
+) -> str:
+    """Interrupt a managed-spot training job of an embedded AWS; return the job's ARN.
+
+    Its containers get SIGTERM, and SIGKILL `grace_seconds` later. Its checkpoints stay in S3, and
+    the job starts again from them once there are instances, after `wait_seconds`.
+
+    Raises
+    ------
+    NotFound
+        There is no such job.
+    AccessDenied
+        The credentials in `running` are not an administrator's.
+    InvalidInput
+        The job does not run on spot instances, or has ended.
+    Unavailable
+        The embedded AWS does not answer.
+    """
+    body = json.dumps(
+        {"TrainingJobName": job, "GraceSeconds": grace_seconds, "WaitSeconds": wait_seconds}
+    )
+    try:
+        status, answer = _send(running, body)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unavailable(
+            f"The embedded AWS does not answer on {running.endpoint_url}: {error}.",
+            hint="`visionml local status` says whether it runs.",
+        ) from error
+    if status == 200:
+        return str(answer["TrainingJobArn"])
+    message = str(answer.get("message", f"HTTP status {status}"))
+    if answer.get("__type") == "ResourceNotFound":
+        raise NotFound(message, hint="Training jobs are named after their run, such as RUN-train.")
+    if status in {401, 403} or answer.get("__type") == "AccessDeniedException":
+        raise AccessDenied(message, hint="Use the credentials of `visionml local env`.")
+    raise InvalidInput(
+        message, hint="Only a job that runs with EnableManagedSpotTraining can be interrupted."
+    )
+
+
+def _send(running: State, body: str) -> tuple[int, dict[str, object]]:
+    # boto3 knows AWS's own operations alone
+    from botocore.auth import SigV4Auth  # noqa: PLC0415  (the command line starts without it)
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.credentials import Credentials  # noqa: PLC0415
+
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": _TARGET}
+    request = AWSRequest("POST", f"{running.endpoint_url}/", headers=headers, data=body)
+    credentials = Credentials(running.access_key_id, running.secret_access_key)
+    SigV4Auth(credentials, "sagemaker", running.region).add_auth(request)
+    context = ssl.create_default_context(cafile=running.ca_certificate)
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", running.port, timeout=_TIMEOUT_SECONDS, context=context
+    )
+    try:
+        connection.request("POST", "/", body=body, headers=dict(request.headers.items()))
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
