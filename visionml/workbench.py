@@ -77,7 +77,7 @@ def open(  # noqa: A001 - read as workbench.open
     """Open an environment: ``local`` is the embedded AWS, others are accounts.
 
     Accounts are reached with the credentials that boto3 finds. `overrides` are settings such as
-    ``{"training.minimum_accuracy": 0.9}``; `say` takes lines of progress.
+    ``{"training.gates.minimum_accuracy": 0.9}``; `say` takes lines of progress.
 
     Raises
     ------

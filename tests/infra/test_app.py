@@ -52,7 +52,7 @@ def test_the_cdk_command_lines_context_reaches_the_settings(
         ("environment=moon", "no environment named 'moon'"),
         ("images_per_day=none", "images_per_day"),
         ("images_per_decade=1", "images_per_decade"),
-        ("training.minimum_accuracy=2", "training.minimum_accuracy"),
+        ("training.gates.minimum_accuracy=2", "training.gates.minimum_accuracy"),
         ("training.instance_type=m5.large", "training.instance_type"),
         ("serving.minimum_instances=20", "serving.minimum_instances"),
         ("account=12", "account"),

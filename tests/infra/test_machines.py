@@ -157,11 +157,14 @@ def test_evaluating_reads_what_training_left(
     training: dict[str, Any], request_: dict[str, Any]
 ) -> None:
     job = evaluated(training["Evaluate"]["Arguments"], request=request_)
-    model, holdout = (each["S3Input"] for each in job["ProcessingInputs"])
+    model, *splits = (each["S3Input"] for each in job["ProcessingInputs"])
 
     assert model["S3Uri"].endswith(f"/{layout.run_artefact(RUN, f'{RUN}-train')}")
     assert model["LocalPath"] == "/opt/ml/processing/model"
-    assert holdout["S3Uri"].endswith("/prepared/digits/v1/32/holdout/")
+    for name, given in zip(("holdout", "validation"), splits, strict=True):
+        assert given["S3Uri"].endswith(f"/prepared/digits/v1/32/{name}/")
+        assert given["LocalPath"] == f"/opt/ml/processing/{name}"
+    assert job["AppSpecification"]["ContainerArguments"] == ["--answered-accuracy", "0.99"]
     (output,) = job["ProcessingOutputConfig"]["Outputs"]
     assert output["S3Output"]["S3Uri"].endswith(f"/{layout.run_evaluation(RUN)}")
     assert output["S3Output"]["LocalPath"] == "/opt/ml/processing/evaluation"

@@ -10,6 +10,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from visionml.contracts.gates import Gates
+
 
 class HandlerEnvironment(BaseModel):
     """What every handler gets."""
@@ -39,11 +41,12 @@ class AdapterEnvironment(HandlerEnvironment):
     upload_limit_bytes: int
 
 
-class GateEnvironment(HandlerEnvironment):
-    """``handlers/evaluation_gate.py``."""
+class GateEnvironment(HandlerEnvironment, Gates):
+    """``handlers/evaluation_gate.py``: the gates, one variable each."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     models_bucket: str
-    minimum_accuracy: float
 
 
 class RunRecorderEnvironment(HandlerEnvironment):

@@ -14,12 +14,12 @@ from pydantic import (
     model_validator,
 )
 
+from visionml.contracts.gates import Gates, Share
 from visionml.errors import SettingsInvalid
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 _FOLDER = Path(__file__).parents[2] / "infra" / "environments"
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -50,7 +50,9 @@ class TrainingSettings(_Record):
     volume_gb: Positive = 30
     max_runtime_seconds: Positive = 3600
     spot: bool = True
-    minimum_accuracy: Share = 0.95
+    gates: Gates = Gates()
+    answered_accuracy: Share = 0.99
+    """What the images must reach that a model answers instead of abstaining from."""
 
 
 class ServingSettings(_Record):

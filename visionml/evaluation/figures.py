@@ -1,25 +1,26 @@
-"""Figures of a classifier from true and predicted class numbers; pure NumPy."""
+"""Figures of a classifier from true and predicted class numbers; pure NumPy.
 
-from collections.abc import Sequence
+Everything here works on one confusion matrix or on a stack of resampled ones: the classes are
+the last axis.
+"""
+
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visionml.contracts.evaluation import ClassFigures
-
 Numbers = NDArray[np.int64]
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Accuracy, means over classes, and the figures of each class, in the order of classes."""
+    """Figures by name: ``overall`` with shape (...), ``classes`` with shape (..., classes)."""
 
-    accuracy: float
-    macro_precision: float
-    macro_recall: float
-    macro_f1: float
-    classes: dict[str, ClassFigures]
+    overall: dict[str, Values]
+    """``accuracy``, ``macro_precision``, ``macro_recall``, ``macro_f1``."""
+    classes: dict[str, Values]
+    """``precision``, ``recall``, ``f1``."""
 
 
 def confusion(truth: Numbers, predicted: Numbers, *, classes: int) -> Numbers:
@@ -28,35 +29,36 @@ def confusion(truth: Numbers, predicted: Numbers, *, classes: int) -> Numbers:
     return counts.reshape(classes, classes).astype(np.int64)
 
 
-def figures(counts: Numbers, classes: Sequence[str]) -> Figures:
-    """Return the figures that follow from a confusion matrix.
+def figures(hits: Numbers, true: Numbers, predicted: Numbers) -> Figures:
+    """Return the figures that follow from the counts of each class, each (..., classes).
 
     A ratio without a denominator is 0, as in scikit-learn. The means over classes leave out
     those of which there is no image and no prediction.
     """
-    hits = counts.diagonal().astype(np.float64)
-    true, predicted = counts.sum(axis=1), counts.sum(axis=0)
     precision, recall = _ratio(hits, predicted), _ratio(hits, true)
     f1 = _ratio(2 * hits, true + predicted)
     present = (true + predicted) > 0
+
+    def macro(values: Values) -> Values:
+        return _ratio((values * present).sum(axis=-1), present.sum(axis=-1))
+
     return Figures(
-        accuracy=float(hits.sum() / max(1, counts.sum())),
-        macro_precision=float(precision[present].mean()),
-        macro_recall=float(recall[present].mean()),
-        macro_f1=float(f1[present].mean()),
-        classes={
-            name: ClassFigures(
-                precision=float(precision[i]),
-                recall=float(recall[i]),
-                f1=float(f1[i]),
-                images=int(true[i]),
-            )
-            for i, name in enumerate(classes)
+        overall={
+            "accuracy": _ratio(hits.sum(axis=-1), true.sum(axis=-1)),
+            "macro_precision": macro(precision),
+            "macro_recall": macro(recall),
+            "macro_f1": macro(f1),
         },
+        classes={"precision": precision, "recall": recall, "f1": f1},
     )
 
 
-def misread(truth: Numbers, probabilities: NDArray[np.float32]) -> Numbers:
+def of_matrix(counts: Numbers) -> Figures:
+    """Return the figures of one (classes, classes) confusion matrix."""
+    return figures(counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0))
+
+
+def misread(truth: Numbers, probabilities: Values) -> Numbers:
     """Return the indices of wrongly read images, the most confident errors first."""
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != truth)
@@ -64,5 +66,7 @@ def misread(truth: Numbers, probabilities: NDArray[np.float32]) -> Numbers:
     return wrong[np.argsort(-certainty, kind="stable")].astype(np.int64)
 
 
-def _ratio(numerator: NDArray[np.float64], denominator: Numbers) -> NDArray[np.float64]:
-    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
+def _ratio(numerator: Values | Numbers, denominator: Numbers) -> Values:
+    result = np.zeros(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)))
+    np.divide(numerator, denominator, out=result, where=denominator > 0)
+    return result

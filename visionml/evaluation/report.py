@@ -1,64 +1,157 @@
 """A model's report on the holdout."""
 
-import time
+from pathlib import Path
 
-import numpy as np
-
-from visionml.contracts.evaluation import EvaluationReport, Misread
+from visionml.contracts.evaluation import (
+    AtThreshold,
+    ClassFigures,
+    EvaluationReport,
+    Interval,
+    Misread,
+    RocAuc,
+    Threshold,
+)
 from visionml.dataset.shards import Shards
-from visionml.errors import InvalidInput
-from visionml.evaluation.figures import confusion, figures, misread
+from visionml.evaluation import threshold
+from visionml.evaluation.bootstrap import effective, generator, resampled_figures, share_interval
+from visionml.evaluation.calibration import calibration
+from visionml.evaluation.champion import challenge
+from visionml.evaluation.figures import Numbers, confusion, misread, of_matrix
+from visionml.evaluation.ranking import Areas, areas
+from visionml.evaluation.reading import Reading, read, throughput_interval, time_single_images
+from visionml.evaluation.slices import measures, slices
 from visionml.model.predict import Predictor
 
-BATCH = 64
+ANSWERED_ACCURACY = 0.99
 MISREAD_KEPT = 100
 
 
-def evaluate(predictor: Predictor, holdout: Shards) -> EvaluationReport:
+def evaluate(
+    predictor: Predictor,
+    holdout: Shards,
+    *,
+    validation: Shards | None = None,
+    champion: Path | None = None,
+    single: Predictor | None = None,
+    answered_accuracy: float = ANSWERED_ACCURACY,
+) -> EvaluationReport:
     """Read every holdout image with the model and report how well it did.
+
+    Parameters
+    ----------
+    validation
+        What the threshold is chosen on; without it there is none.
+    champion
+        The serving model's ``model.tar.gz``; without it nothing is compared.
+    single
+        The same model as it serves, to time single images with.
+    answered_accuracy
+        What images at or above the threshold must reach on validation.
 
     Raises
     ------
     InvalidInput
-        The holdout holds classes that the model does not know, or images of another size.
+        The images have classes that the model does not know or another size, or the model's
+        answers are not probabilities.
     """
     record = predictor.record
-    number = {label: index for index, label in enumerate(record.classes)}
-    unknown = sorted(set(holdout.labels) - number.keys())
-    if unknown:
-        raise InvalidInput(
-            f"The holdout holds classes that the model does not know: {', '.join(unknown)}.",
-            hint="Evaluate on the dataset version that the model was trained on.",
-        )
-    started = time.perf_counter()
-    batches = np.array_split(np.arange(len(holdout)), -(-len(holdout) // BATCH))
-    probabilities = np.concatenate(
-        [predictor.probabilities(holdout.pixels(batch)) for batch in batches]
-    )
-    seconds = time.perf_counter() - started
-    truth = np.array([number[label] for label in holdout.labels], np.int64)
-    predicted = probabilities.argmax(axis=1).astype(np.int64)
-    counts = confusion(truth, predicted, classes=len(record.classes))
-    found = figures(counts, record.classes)
+    reading = read(predictor, holdout)
+    truth, right = reading.truth, reading.right
+    counts = confusion(truth, reading.predicted, classes=len(record.classes))
+    ranked = areas(truth, reading.probabilities, rng=generator())
+    calibrated, ece = calibration(reading.confidence, right, truth, rng=generator())
+    latency, latencies = time_single_images(single or predictor, holdout, rng=generator())
+    overall, intervals, classes = _figures(counts, record.classes, ranked)
+    chosen, effect = _threshold(predictor, validation, reading, target=answered_accuracy)
     return EvaluationReport(
         model_version=record.version,
         dataset=record.dataset,
         dataset_version=record.dataset_version,
         images=len(holdout),
-        accuracy=found.accuracy,
-        macro_precision=found.macro_precision,
-        macro_recall=found.macro_recall,
-        macro_f1=found.macro_f1,
-        classes=found.classes,
+        **overall,
+        classes=classes,
         confusion=counts.tolist(),
-        misread=[
-            Misread(
-                key=holdout.rows[index].key,
-                label=holdout.rows[index].label,
-                predicted=record.classes[predicted[index]],
-                probability=float(probabilities[index].max()),
-            )
-            for index in misread(truth, probabilities)[:MISREAD_KEPT]
-        ],
-        images_per_second=len(holdout) / seconds,
+        misread=_misread(reading, holdout, record.classes),
+        images_per_second=reading.images_per_second,
+        intervals={
+            **intervals,
+            "ece": ece,
+            "images_per_second": throughput_interval(reading, rng=generator()),
+            **latencies,
+        },
+        calibration=calibrated,
+        roc_auc=RocAuc(
+            macro=ranked.macro,
+            classes={record.classes[k]: value for k, value in ranked.classes.items()},
+        ),
+        latency_ms=latency,
+        slices=slices(measures(holdout), right, truth, rng=generator()),
+        threshold=chosen,
+        at_threshold=effect,
+        threshold_curve=threshold.compact(reading.confidence, right),
+        comparison=None
+        if champion is None
+        else challenge(champion, holdout, reading=reading, record=record),
+        record=record,
     )
+
+
+def _figures(
+    counts: Numbers, names: tuple[str, ...], ranked: Areas
+) -> tuple[dict[str, float], dict[str, Interval], dict[str, ClassFigures]]:
+    """Return the figures that follow from a confusion matrix, with their intervals."""
+    true, predicted = counts.sum(axis=1), counts.sum(axis=0)
+    found, samples = of_matrix(counts), resampled_figures(counts, rng=generator())
+    behind = {
+        "accuracy": float(true.sum()),
+        "macro_precision": effective(predicted),
+        "macro_recall": effective(true),
+        "macro_f1": effective(true),
+    }
+    overall = {name: float(value) for name, value in found.overall.items()}
+    intervals = {
+        name: share_interval(samples.overall[name], value=overall[name], trials=trials)
+        for name, trials in behind.items()
+    }
+    if ranked.macro_interval:
+        intervals["roc_auc"] = ranked.macro_interval
+    trials = {"precision": predicted, "recall": true, "f1": (true + predicted) / 2}
+    classes = {}
+    for k, name in enumerate(names):
+        figures = {what: float(values[k]) for what, values in found.classes.items()}
+        ranges = {
+            what: share_interval(
+                samples.classes[what][:, k], value=value, trials=float(trials[what][k])
+            )
+            for what, value in figures.items()
+        }
+        if k in ranked.intervals:
+            ranges["roc_auc"] = ranked.intervals[k]
+        classes[name] = ClassFigures(**figures, images=int(true[k]), intervals=ranges)
+    return overall, intervals, classes
+
+
+def _threshold(
+    predictor: Predictor, validation: Shards | None, reading: Reading, *, target: float
+) -> tuple[Threshold | None, AtThreshold | None]:
+    """Choose the threshold on validation, and return it with what it does on the holdout."""
+    if validation is None:
+        return None, None
+    seen = read(predictor, validation)
+    chosen = threshold.choose(seen.confidence, seen.right, target=target)
+    effect = threshold.apply(
+        chosen.value, reading.confidence, reading.right, reading.truth, rng=generator()
+    )
+    return chosen, effect
+
+
+def _misread(reading: Reading, holdout: Shards, classes: tuple[str, ...]) -> list[Misread]:
+    return [
+        Misread(
+            key=holdout.rows[index].key,
+            label=holdout.rows[index].label,
+            predicted=classes[reading.predicted[index]],
+            probability=float(reading.confidence[index]),
+        )
+        for index in misread(reading.truth, reading.probabilities)[:MISREAD_KEPT]
+    ]

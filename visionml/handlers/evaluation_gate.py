@@ -21,7 +21,7 @@ def handler(event: Event, _context: LambdaContext) -> Event:
     asked = GateRequest.model_validate(event)
     logger.append_keys(run_id=asked.request.run_id)
     report = read_report(objects, asked.evaluation_s3_uri)
-    verdict = judge(report, minimum_accuracy=environment.minimum_accuracy)
+    verdict = judge(report, environment)
     metrics.add_metric(name="HoldoutAccuracy", unit=MetricUnit.NoUnit, value=report.accuracy)
     logger.info("model judged", extra={"passed": verdict.passed, "reason": verdict.reason})
     return verdict.model_dump(mode="json")

@@ -56,7 +56,7 @@ class TrainingFunctions(Construct):
                 powertools_service_name=_SERVICE,
                 powertools_metrics_namespace=METRIC_NAMESPACE,
                 models_bucket=self._buckets.name("models"),
-                minimum_accuracy=self._handlers.settings.training.minimum_accuracy,
+                **self._handlers.settings.training.gates.model_dump(),
             ),
         )
         self._buckets.let_read(gate.role, "models", prefix="runs/")

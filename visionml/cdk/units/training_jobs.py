@@ -74,17 +74,20 @@ class JobArguments:
         )
 
     def evaluate(self) -> dict[str, Any]:
-        """Measure the trained model on the holdout."""
+        """Measure the trained model on the holdout, with a threshold chosen on validation."""
         return self._processing(
             "evaluate",
-            arguments=None,
+            arguments=["--answered-accuracy", str(self.training.answered_accuracy)],
             instances=1,
             inputs=[
                 _input("model", self.artefact(), f"{_PROCESSING}/model"),
-                _input(
-                    "holdout",
-                    self._uri(self.datasets_bucket, f"{_PREPARED}holdout/"),
-                    f"{_PROCESSING}/holdout",
+                *(
+                    _input(
+                        split,
+                        self._uri(self.datasets_bucket, f"{_PREPARED}{split}/"),
+                        f"{_PROCESSING}/{split}",
+                    )
+                    for split in ("holdout", "validation")
                 ),
             ],
             output=_output(
@@ -141,15 +144,17 @@ class JobArguments:
         self,
         command: str,
         *,
-        arguments: list[str] | None,
+        arguments: list[str],
         instances: int,
         inputs: list[dict[str, Any]],
         output: dict[str, Any],
         key: str,
     ) -> dict[str, Any]:
-        application: dict[str, Any] = {"ImageUri": self.image, "ContainerEntrypoint": [command]}
-        if arguments:
-            application["ContainerArguments"] = arguments
+        application = {
+            "ImageUri": self.image,
+            "ContainerEntrypoint": [command],
+            "ContainerArguments": arguments,
+        }
         return {
             "ProcessingJobName": template(f"{{run}}-{command}", FIELDS),
             "RoleArn": self.role_arn,
