@@ -20,12 +20,13 @@ _SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 _TASKS = (
     "createTrainingJob",
     "createProcessingJob",
+    "createHyperParameterTuningJob",
     "createModel",
     "createEndpointConfig",
     "createEndpoint",
     "updateEndpoint",
 )
-_JOBS = ("CreateTrainingJob", "CreateProcessingJob")
+_JOBS = ("CreateTrainingJob", "CreateProcessingJob", "CreateHyperParameterTuningJob")
 _POLL_SECONDS = 0.1
 
 
@@ -95,7 +96,12 @@ class Tasks:
 
     def _store(self, operation: str) -> Store[Any]:
         state = self._service.state
-        return state.training if operation == "CreateTrainingJob" else state.processing
+        stores: dict[str, Store[Any]] = {
+            "CreateTrainingJob": state.training,
+            "CreateProcessingJob": state.processing,
+            "CreateHyperParameterTuningJob": state.tuning,
+        }
+        return stores[operation]
 
 
 def _error(fault: Fault, other: str) -> Exception:

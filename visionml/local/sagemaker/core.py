@@ -3,7 +3,7 @@
 import base64
 import binascii
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -131,11 +131,14 @@ class Listing:
     name: str
     status: str = ""
     descending: bool = False
+    further: Mapping[str, str] = field(default_factory=dict)
+    """Members by the further orders that the operation knows."""
 
     def page(self, request: Document, things: Iterable[Document]) -> Document:
         """Return one page of descriptions, filtered and sorted as the request asks."""
         kept = [thing for thing in things if self._wanted(request, thing)]
-        sort = {"Name": self.name, "Status": self.status}.get(request.get("SortBy", ""))
+        orders = {"Name": self.name, "Status": self.status, **self.further}
+        sort = orders.get(request.get("SortBy", ""))
         descending = {"Ascending": False, "Descending": True}.get(
             request.get("SortOrder", ""), self.descending
         )

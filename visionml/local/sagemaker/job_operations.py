@@ -17,6 +17,22 @@ _PROCESSING = Listing("ProcessingJobSummaries", "ProcessingJobName", "Processing
 
 def create_training_job(state: State, caller: Caller, request: Document) -> Document:
     """CreateTrainingJob."""
+    check_training(request)
+    state.cloud.lend_role(caller, request["RoleArn"])
+    state.cloud.image(request["AlgorithmSpecification"]["TrainingImage"], request["RoleArn"])
+    job = TrainingJob(**identity(TrainingJob, caller.scope, request["TrainingJobName"], request))
+    _begin(state, state.training, job)
+    return {"TrainingJobArn": job.arn}
+
+
+def check_training(request: Document) -> None:
+    """Check what a training job is to do, from a request or a tuning job's definition.
+
+    Raises
+    ------
+    Fault
+        It contradicts itself, or needs what is not offered.
+    """
     specification = request["AlgorithmSpecification"]
     resources = request.get("ResourceConfig")
     if resources is None or request.get("StoppingCondition") is None:
@@ -32,11 +48,6 @@ def create_training_job(state: State, caller: Caller, request: Document) -> Docu
     if len(names) != len(set(names)):
         raise invalid("Channel names must be unique within a training job.")
     _spot(request)
-    state.cloud.lend_role(caller, request["RoleArn"])
-    state.cloud.image(specification["TrainingImage"], request["RoleArn"])
-    job = TrainingJob(**_identity(TrainingJob, caller.scope, request["TrainingJobName"], request))
-    _begin(state, state.training, job)
-    return {"TrainingJobArn": job.arn}
 
 
 def create_processing_job(state: State, caller: Caller, request: Document) -> Document:
@@ -49,8 +60,8 @@ def create_processing_job(state: State, caller: Caller, request: Document) -> Do
         _offered_output(output)
     state.cloud.lend_role(caller, request["RoleArn"])
     state.cloud.image(request["AppSpecification"]["ImageUri"], request["RoleArn"])
-    identity = _identity(ProcessingJob, caller.scope, request["ProcessingJobName"], request)
-    job = ProcessingJob(**identity)
+    name = request["ProcessingJobName"]
+    job = ProcessingJob(**identity(ProcessingJob, caller.scope, name, request))
     _begin(state, state.processing, job)
     return {"ProcessingJobArn": job.arn}
 
@@ -85,7 +96,8 @@ def stop_processing_job(state: State, caller: Caller, request: Document) -> Docu
     return _stop(_job(state.processing, caller.scope, request["ProcessingJobName"]))
 
 
-def _identity(kind: type[Job], scope: Scope, name: str, request: Document) -> dict[str, Any]:
+def identity(kind: type[Job], scope: Scope, name: str, request: Document) -> dict[str, Any]:
+    """Return what every job is made from."""
     return {
         "scope": scope,
         "name": name,
@@ -128,14 +140,15 @@ def _count(count: int, instance_type: str | None) -> None:
         raise invalid("InstanceCount must be at least 1 and InstanceType must be given.")
 
 
-def _refuse(members: Mapping[str, Any], names: Mapping[str, str]) -> None:
+def refuse(members: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """Refuse members that are not offered; `names` has the words for each."""
     for name, words in names.items():
         if members.get(name):
             raise not_offered(words)
 
 
 def _offered_training(request: Document) -> None:
-    _refuse(
+    refuse(
         request,
         {
             "ServerlessJobConfig": "serverless training (ServerlessJobConfig)",
@@ -143,9 +156,7 @@ def _offered_training(request: Document) -> None:
             "ProfilerRuleConfigurations": "Profiler rules (ProfilerRuleConfigurations)",
         },
     )
-    _refuse(
-        request["ResourceConfig"], {"InstanceGroups": "heterogeneous clusters (InstanceGroups)"}
-    )
+    refuse(request["ResourceConfig"], {"InstanceGroups": "heterogeneous clusters (InstanceGroups)"})
     if request["AlgorithmSpecification"]["TrainingInputMode"] == "Pipe":
         raise not_offered("the input mode Pipe; use File or FastFile")
 

@@ -13,6 +13,7 @@ from visionml.local.sagemaker import (
     permissions,
     registry_operations,
     tag_operations,
+    tuning_operations,
     wire,
 )
 from visionml.local.sagemaker.core import Caller, Document
@@ -32,6 +33,12 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeProcessingJob": job_operations.describe_processing_job,
     "ListProcessingJobs": job_operations.list_processing_jobs,
     "StopProcessingJob": job_operations.stop_processing_job,
+    "CreateHyperParameterTuningJob": tuning_operations.create_tuning_job,
+    "DescribeHyperParameterTuningJob": tuning_operations.describe_tuning_job,
+    "ListHyperParameterTuningJobs": tuning_operations.list_tuning_jobs,
+    "ListTrainingJobsForHyperParameterTuningJob": tuning_operations.list_training_jobs,
+    "StopHyperParameterTuningJob": tuning_operations.stop_tuning_job,
+    "DeleteHyperParameterTuningJob": tuning_operations.delete_tuning_job,
     "CreateModel": hosting_operations.create_model,
     "DescribeModel": hosting_operations.describe_model,
     "ListModels": hosting_operations.list_models,
