@@ -35,17 +35,7 @@ def start(world: World, *, wait: int = 60, run: int = 60, **hyperparameters: str
 def learning(world: World, name: str, epochs: int = 2) -> None:
     """Wait until the job has printed some epochs."""
 
-    def look() -> dict[str, Any]:
-        group = "/aws/sagemaker/TrainingJobs"
-        try:
-            found = world.aws.logs.filter_log_events(
-                logGroupName=group, logStreamNamePrefix=f"{name}/", filterPattern="score"
-            )
-        except ClientError:  # there is no log yet
-            return {"events": []}
-        return dict(found)
-
-    until(look, lambda seen: len(seen["events"]) >= epochs)
+    until(lambda: {"log": world.log(name)}, lambda seen: len(seen["log"]) >= epochs)
 
 
 def statuses(job: dict[str, Any]) -> list[str]:

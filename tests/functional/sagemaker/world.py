@@ -1,5 +1,6 @@
 """A role, a bucket and a tiny image, with which the embedded SageMaker is tried."""
 
+import contextlib
 import json
 import shutil
 import time
@@ -90,6 +91,23 @@ class World:
             lambda: dict(self.aws.sagemaker.describe_training_job(TrainingJobName=name)),
             lambda job: job["TrainingJobStatus"] not in {"InProgress", "Stopping"},
         )
+
+    def log(self, training_job: str) -> list[str]:
+        """Return what the containers of a training job have printed so far."""
+        group = "/aws/sagemaker/TrainingJobs"
+        logs = self.aws.logs
+        with contextlib.suppress(logs.exceptions.ResourceNotFoundException):  # not begun yet
+            streams = logs.describe_log_streams(
+                logGroupName=group, logStreamNamePrefix=f"{training_job}/"
+            )["logStreams"]
+            return [
+                event["message"]
+                for stream in streams
+                for event in logs.get_log_events(
+                    logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
+                )["events"]
+            ]
+        return []
 
     def model(self, **environment: str) -> str:
         """Create a model without an artefact and return its name."""

@@ -1,10 +1,20 @@
 """Pieces of jobs: metrics in logs, exit reasons, S3 paths, permissions."""
 
+import errno
+import os
+
 import pytest
 
+from visionml.local.sagemaker import jobs
 from visionml.local.sagemaker.core import Scope
 from visionml.local.sagemaker.faults import Fault
-from visionml.local.sagemaker.jobs import command, exit_reason, hosts_of, resource_config
+from visionml.local.sagemaker.jobs import (
+    LastLines,
+    command,
+    exit_reason,
+    hosts_of,
+    resource_config,
+)
 from visionml.local.sagemaker.objects import Item, Location, relative, shard
 from visionml.local.sagemaker.permissions import required
 from visionml.local.sagemaker.progress import Progress, Value, expressions
@@ -39,6 +49,20 @@ def test_exit_reasons_are_sagemakers() -> None:
     )
     assert "instance type with more memory" in exit_reason(137, "", data="training")
     assert len(exit_reason(1, "x" * 2000, data="training")) <= 1024
+
+
+def test_a_full_disk_of_this_computer_is_told_as_one_of_the_instance() -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere")
+    assert jobs._disk_reason(full) == (
+        "ClientError: No space left on device. Please use a larger VolumeSizeInGB, or free space "
+        "on the disk that holds /somewhere."
+    )
+    lines = LastLines()
+    assert lines.message() == ""
+    lines.read("OSError: [Errno 28] No space left on device: 'x'")
+    for _ in range(50):
+        lines.read("noise")
+    assert "larger VolumeSizeInGB" in lines.message()
 
 
 @pytest.mark.parametrize(
