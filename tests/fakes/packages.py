@@ -27,6 +27,7 @@ class MemoryPackages:
             image=spec.image,
             artefact=spec.artefact,
             properties=spec.properties,
+            card=spec.card,
         )
         self._by_token[spec.token] = arn
         return arn

@@ -32,6 +32,21 @@ def test_a_run_goes_through_every_step_and_registers_its_model(
     assert package.approval == "Approved"
     assert package.artefact == record.artefact
     assert package.properties["dataset_version"] == platform.dataset.version
+    assert package.properties["recommended"] == "true"
+    card = json.loads(package.card)
+    (trained_on,) = card["training_details"]["training_job_details"]["training_datasets"]
+    assert f"{platform.dataset.name}@{platform.dataset.version}: " in trained_on
+
+
+def test_the_evaluation_measures_what_the_gates_ask_for(trained: Trained) -> None:
+    report = trained.report
+    assert report.calibration is not None
+    assert report.latency_ms is not None
+    assert report.threshold is not None
+    assert report.threshold.target_accuracy == 0.99
+    assert report.comparison is None
+    assert set(report.slices) == {"brightness", "sharpness", "size"}
+    assert report.intervals["accuracy"][0] < report.accuracy <= report.intervals["accuracy"][1]
 
 
 def test_the_training_log_tells_every_epoch(trained: Trained) -> None:

@@ -28,6 +28,8 @@ class PackageSpec:
     content_types: tuple[str, ...]
     token: str
     """The same token again is the same package; at most 36 characters."""
+    card: str
+    """Content of the model card, JSON on one line; it awaits a person's review."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Package:
     image: str
     artefact: str
     properties: Mapping[str, str]
+    card: str = ""
+    """Content of the model card."""
 
 
 class Packages:
@@ -64,6 +68,7 @@ class Packages:
                         "Statistics": {"ContentType": "application/json", "S3Uri": spec.report}
                     }
                 },
+                ModelCard={"ModelCardContent": spec.card, "ModelCardStatus": "PendingReview"},
                 CustomerMetadataProperties=dict(spec.properties),
                 ModelApprovalStatus=spec.approval,
                 ClientToken=spec.token,
@@ -88,6 +93,7 @@ class Packages:
             image=container.get("Image", ""),
             artefact=container.get("ModelDataUrl", ""),
             properties=found.get("CustomerMetadataProperties", {}),
+            card=found.get("ModelCard", {}).get("ModelCardContent", ""),
         )
 
     def approve(self, arn: str, approval: Approval, *, comment: str = "") -> None:

@@ -19,6 +19,8 @@ class VersionRecord(BaseModel):
     image: str
     metrics: dict[str, float]
     """Holdout figures, such as ``accuracy``."""
+    recommended: bool = True
+    """False where the model that served was as good, or could not be compared with it."""
     dataset: str
     dataset_version: str
     created: datetime

@@ -6,10 +6,11 @@ from pydantic import JsonValue, ValidationError
 
 from visionml.aws.packages import PackageSpec
 from visionml.contracts.evaluation import EvaluationReport
-from visionml.contracts.lineage import Edge, model_node, run_node
+from visionml.contracts.lineage import Edge, dataset_node, model_node, run_node
 from visionml.contracts.registry import VersionRecord
 from visionml.contracts.training import RegisteredModel, RegistrationRequest
 from visionml.errors import GateFailed, InvalidInput, NotFound
+from visionml.registry import card
 from visionml.registry.lineage import Lineage
 from visionml.registry.ports import ObjectStore, PackageGroup
 from visionml.registry.versions import Versions
@@ -61,11 +62,12 @@ class Registry:
                 artefact=wanted.artefact_s3_uri,
                 image=image,
                 metrics=figures(report),
+                recommended=wanted.verdict.recommended,
                 dataset=report.dataset,
                 dataset_version=report.dataset_version,
                 created=datetime.now(UTC),
             )
-        self._record(record)
+        self._record(record, report)
         stored = self._versions.write(record)
         return RegisteredModel(
             model_version=stored.version, model_package_arn=stored.model_package_arn
@@ -91,6 +93,8 @@ class Registry:
 
     def _package(self, wanted: RegistrationRequest, report: EvaluationReport, *, image: str) -> str:
         request = wanted.request
+        dataset = self._lineage.find(dataset_node(request.dataset, request.dataset_version))
+        facts = dataset.facts if dataset else None
         return self._packages.create(
             self._group,
             PackageSpec(
@@ -106,14 +110,17 @@ class Registry:
                     "dataset_version": request.dataset_version,
                     "architecture": request.architecture,
                     "accuracy": f"{report.accuracy:.6f}",
+                    "recommended": str(wanted.verdict.recommended).lower(),
                 },
                 content_types=CONTENT_TYPES,
                 token=request.run_id,
+                card=card.content(wanted, report, image=image, dataset=facts),
             ),
         )
 
-    def _record(self, record: VersionRecord) -> None:
+    def _record(self, record: VersionRecord, report: EvaluationReport) -> None:
         metrics: dict[str, JsonValue] = dict(record.metrics)
+        comparison = report.comparison.model_dump(mode="json") if report.comparison else None
         model = model_node(record.version)
         if self._lineage.find(model) is None:
             self._lineage.update(
@@ -125,6 +132,8 @@ class Registry:
                     "artefact": record.artefact,
                     "image": record.image,
                     "metrics": metrics,
+                    "recommended": record.recommended,
+                    "comparison": comparison,
                 },
             )
         self._lineage.link(Edge(source=run_node(record.version), relation="produced", target=model))
@@ -151,12 +160,20 @@ def read_report(objects: ObjectStore, address: str) -> EvaluationReport:
 
 
 def figures(report: EvaluationReport) -> dict[str, float]:
-    """Return the report's figures that a version's metadata carries."""
-    return {
+    """Return the report's figures that a version's metadata carries: those that were measured."""
+    worst = report.worst_class
+    found = {
         "accuracy": report.accuracy,
         "macro_precision": report.macro_precision,
         "macro_recall": report.macro_recall,
         "macro_f1": report.macro_f1,
         "holdout_images": float(report.images),
         "images_per_second": report.images_per_second,
+        "worst_class_recall": worst[1] if worst else None,
+        "ece": report.calibration.ece if report.calibration else None,
+        "roc_auc": report.roc_auc.macro if report.roc_auc else None,
+        "latency_p50_ms": report.latency_ms.p50 if report.latency_ms else None,
+        "latency_p99_ms": report.latency_ms.p99 if report.latency_ms else None,
+        "threshold": report.threshold.value if report.threshold else None,
     }
+    return {name: value for name, value in found.items() if value is not None}

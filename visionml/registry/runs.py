@@ -31,6 +31,7 @@ def record(graph: Lineage, event: RunEvent) -> str:
         facts["cause"] = readable(event.cause)
     if event.verdict is not None:
         facts["reason"] = event.verdict.reason
+        facts["recommended"] = event.verdict.recommended
         facts["gates"] = [gate.model_dump() for gate in event.verdict.gates]
     if _refused_at_start(event) or _belongs_to_another(graph, event):
         return graph.get(run_node(event.request.run_id)).status

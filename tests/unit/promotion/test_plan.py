@@ -43,6 +43,7 @@ class Registered:
                 properties={},
                 content_types=("image/png",),
                 token=NEW,
+                card="{}",
             ),
         )
         self.version: VersionRecord = record(NEW).model_copy(update={"model_package_arn": arn})

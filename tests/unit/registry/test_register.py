@@ -9,7 +9,8 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.packages import MemoryPackages
 from tests.fakes.parameters import MemoryParameters
 from tests.fakes.table import MemoryTable
-from visionml.contracts.lineage import model_node
+from visionml.contracts.evaluation import EvaluationReport
+from visionml.contracts.lineage import dataset_node, model_node
 from visionml.contracts.training import RegistrationRequest
 from visionml.errors import GateFailed, InvalidInput, NotFound
 from visionml.registry.lineage import Lineage
@@ -54,10 +55,52 @@ def test_a_model_gets_a_package_a_version_and_lineage(platform: Platform) -> Non
     assert model.model_version == RUN
     assert (package.approval, package.image) == ("Approved", "image:1")
     assert package.properties["dataset_version"] == WANTED.request.dataset_version
+    assert package.properties["recommended"] == "true"
+    assert json.loads(package.card)["model_overview"]["model_artifact"] == [WANTED.artefact_s3_uri]
     assert version.model_package_arn == model.model_package_arn
     assert version.metrics["accuracy"] == 0.9833
+    assert (version.metrics["ece"], version.metrics["latency_p99_ms"]) == (0.0151, 1.2)
+    assert version.recommended
     assert [(edge.source, edge.relation) for edge in graph.edges] == [(f"RUN#{RUN}", "produced")]
     assert graph.nodes[0].status == "registered"
+
+
+def test_a_challenger_within_noise_is_registered_but_not_recommended(platform: Platform) -> None:
+    verdict = WANTED.verdict.model_copy(update={"recommended": False})
+    model = platform.registry.register(
+        WANTED.model_copy(update={"verdict": verdict}), image="image:1"
+    )
+    package = platform.packages.describe(model.model_package_arn)
+    facts = platform.lineage.get(model_node(RUN)).facts
+    assert package.properties["recommended"] == "false"
+    assert not platform.versions.read(RUN).recommended
+    assert facts["recommended"] is False
+    assert isinstance(facts["comparison"], dict)
+    assert facts["comparison"]["champion_version"] == "run-20261101-090000-0f0f"
+
+
+def test_the_card_knows_what_lineage_knows_of_the_dataset(platform: Platform) -> None:
+    request = WANTED.request
+    platform.lineage.update(
+        dataset_node(request.dataset, request.dataset_version),
+        status="imported",
+        facts={"train": 1259, "validation": 270},
+    )
+    model = platform.registry.register(WANTED, image="image:1")
+    card = json.loads(platform.packages.describe(model.model_package_arn).card)
+    (trained_on,) = card["training_details"]["training_job_details"]["training_datasets"]
+    assert trained_on.endswith("1259 training, 270 validation images")
+
+
+def test_a_first_report_is_registered_without_what_it_did_not_measure(platform: Platform) -> None:
+    report = events.load("evaluation_report")
+    required = {name for name, f in EvaluationReport.model_fields.items() if f.is_required()}
+    first = {name: report[name] for name in required}
+    platform.objects.objects[WANTED.evaluation_s3_uri] = json.dumps(first).encode()
+    platform.registry.register(WANTED, image="image:1")
+    metrics = platform.versions.read(RUN).metrics
+    assert metrics["accuracy"] == 0.9833
+    assert metrics.keys().isdisjoint({"ece", "roc_auc", "latency_p99_ms", "threshold"})
 
 
 def test_registering_twice_answers_the_same_package(platform: Platform) -> None:
