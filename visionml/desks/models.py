@@ -26,6 +26,7 @@ class Models:
             {
                 "version": record.version,
                 "in production": record.version == active,
+                "recommended": record.recommended,
                 "dataset": f"{record.dataset}@{record.dataset_version}",
                 "created": record.created.replace(microsecond=0),
                 **record.metrics,
