@@ -4,7 +4,7 @@ import pytest
 
 from tests.infra.conftest import Synthesise, Synthesised
 
-SEED_IMAGE = "0edfc866101203f38502abc36757ea3ebbef7251a9790084c68c891c77fbd8d0"
+SEED_IMAGE = "3b1a76cfb83e2f2983accd9d518fa4f0b20db0a675b61b7d54da0892d1917573"
 KINDS = ("AWS::SageMaker::Model", "AWS::SageMaker::EndpointConfig", "AWS::SageMaker::Endpoint")
 
 

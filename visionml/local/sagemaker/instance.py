@@ -134,6 +134,7 @@ class Instance:
             {
                 **image.environment,
                 **self._access(),
+                "SERVE_HOST": "127.0.0.1",
                 "SAGEMAKER_BIND_TO_PORT": str(self._pool.port),
                 "SAGEMAKER_SAFE_PORT_RANGE": f"{self._pool.port}-{self._pool.port}",
                 **self.design.container.get("Environment", {}),
