@@ -16,6 +16,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.functional.sagemaker.test_tuning_jobs import create, tuning
 from tests.functional.sagemaker.world import BUCKET, IMAGE, World, allow, until
 from visionml.local.state import State
 
@@ -349,6 +350,7 @@ def test_state_changes_are_events(world: World) -> None:
                              "Resource": arn}]}  # fmt: skip
     queue.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     job = world.train()
+    search = create(world, tuning(world, jobs=1, parallel=1))
     endpoint = world.endpoint(world.config(world.model()))
     seen: list[tuple[str, str]] = []
 
@@ -360,12 +362,15 @@ def test_state_changes_are_events(world: World) -> None:
             detail = event["detail"]
             if detail.get("TrainingJobName") == job["TrainingJobName"]:
                 seen.append((event["detail-type"], detail["TrainingJobStatus"]))
+            if detail.get("HyperParameterTuningJobName") == search:
+                seen.append((event["detail-type"], detail["HyperParameterTuningJobStatus"]))
             if detail.get("EndpointName") == endpoint:
                 seen.append((event["detail-type"], detail["EndpointStatus"]))
         return {"seen": seen}
 
     wanted = {
         ("SageMaker Training Job State Change", "Completed"),
+        ("SageMaker HyperParameter Tuning Job State Change", "Completed"),
         ("SageMaker Endpoint State Change", "CREATING"),
         ("SageMaker Endpoint State Change", "IN_SERVICE"),
     }

@@ -92,7 +92,7 @@ class TrainingJob(Job):
         """Ask the job to stop; what its model folder holds then is still uploaded."""
         super().stop()
         with self.lock:
-            if self.facts["SecondaryStatus"] != "Stopping" and not self.ended.is_set():
+            if self.status == "Stopping" and self.facts["SecondaryStatus"] != "Stopping":
                 self._transition("Stopping")
 
     def finish(self, status: str, *, reason: str = "", overdue: bool = False) -> None:

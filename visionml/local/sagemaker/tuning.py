@@ -43,17 +43,19 @@ class Candidate:
 
     job: TrainingJob
     trial: "Trial"
+    evaluated: bool = False
+    """Whether the job has ended and all its values have been heard."""
 
     @property
     def value(self) -> float | None:
         """The objective's last value when the job has ended with one, else None."""
-        usable = self.job.ended.is_set() and self.job.status != "Failed"
+        usable = self.evaluated and self.job.status != "Failed"
         return self.trial.values[-1] if usable and self.trial.values else None
 
     @property
     def objective_status(self) -> str:
         """How the objective stands: ``Pending``, ``Succeeded`` or ``Failed``."""
-        if not self.job.ended.is_set():
+        if not self.evaluated:
             return "Pending"
         return "Failed" if self.value is None else "Succeeded"
 
@@ -157,6 +159,7 @@ class TuningJob(Job):
                 self.stopping.wait(_TICK_SECONDS)
         finally:
             self._end_training()
+            self._follow(search)
         self._check_failures(last=True)
 
     def finish(self, status: str, *, reason: str = "", overdue: bool = False) -> None:
@@ -228,12 +231,13 @@ class TuningJob(Job):
         """Tell the search what has come out; return what still runs."""
         running = []
         for each in self.candidates:
-            if each.trial.ended:
+            if each.evaluated:
                 continue
             ended = each.job.ended.is_set()  # asked first: then the values are all of them
             values = [v for v in each.job.values(self.objective["MetricName"]) if math.isfinite(v)]
             hopeless = search.hear(each.trial, values)
             if ended:
+                each.evaluated = True
                 search.end(each.trial, each.value)
                 self.learn()
                 continue
@@ -244,7 +248,7 @@ class TuningJob(Job):
 
     def _check_failures(self, *, last: bool = False) -> None:
         """Give up when nothing has come of the first training jobs, or of all."""
-        ended = [each for each in self.candidates if each.trial.ended]
+        ended = [each for each in self.candidates if each.evaluated]
         if any(each.value is not None for each in ended) or not ended:
             return
         if not last and len(ended) < _MOST_FAILURES:
