@@ -120,6 +120,11 @@ def _embedded(wanted: settings.Settings, say: Say) -> Session:
 class _EmbeddedDeployer:
     """Deploys to the embedded AWS, without Docker and without the CDK's command line."""
 
+    def prepare(self, account: str, region: str, *, on_progress: OnProgress) -> None:
+        on_progress(
+            Progress("", 0, 0, f"The embedded AWS {account} in {region} is ready as it is.")
+        )
+
     def deploy(
         self, assembly: Path, *, on_progress: OnProgress
     ) -> tuple[tuple[str, ...], Mapping[str, str]]:

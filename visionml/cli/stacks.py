@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from visionml.desks.stacks import OnProgress, Progress
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for templates and assets.")]
+Bootstrap = Annotated[
+    bool, typer.Option("--bootstrap", help="Prepare an account that the CDK was never used in.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -30,13 +33,18 @@ def synth(
     print_pairs({"output": str(output), "stacks": stacks}, as_json=as_json)
 
 
-def deploy(*, environment: Environment = "local", as_json: AsJson = False) -> None:
+def deploy(
+    *,
+    environment: Environment = "local",
+    bootstrap: Bootstrap = False,
+    as_json: AsJson = False,
+) -> None:
     """Create or update an environment's stacks: on the embedded AWS, or in an account."""
     from visionml import workbench
 
     session = workbench.open(environment)
     with _shown(as_json=as_json) as tell:
-        done = session.stacks.deploy(on_progress=tell)
+        done = session.stacks.deploy(bootstrap=bootstrap, on_progress=tell)
     if as_json:
         stacks = done.stacks.to_dict(orient="records")
         print_json({"stacks": stacks, "changed": done.changed, "recorded": done.recorded})

@@ -12,9 +12,7 @@ from visionml.errors import JobFailed, MachineUnfit
 CDK_CLI = "aws-cdk@2.1148.1"
 """Pinned: npm's tag ``latest`` of aws-cdk names an old 3.0.0."""
 
-_BOOTSTRAP = (
-    "If the account was never used with CDK, run `npx aws-cdk@2.1148.1 bootstrap` there once."
-)
+_BOOTSTRAP = "If the account was never used with CDK, add the option --bootstrap once."
 
 
 class CdkCli:
@@ -22,6 +20,10 @@ class CdkCli:
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self._variables = dict(variables or {})
+
+    def prepare(self, account: str, region: str, *, on_progress: OnProgress) -> None:
+        """Give an account what the CDK needs there: a bucket, a registry and roles."""
+        self._run(["bootstrap", f"aws://{account}/{region}"], on_progress)
 
     def deploy(self, assembly: Path, *, on_progress: OnProgress) -> tuple[None, Mapping[str, str]]:
         """Create or update every stack of the assembly; nothing is only recorded in an account.
@@ -33,19 +35,16 @@ class CdkCli:
         MachineUnfit
             There is no Node.js.
         """
-        self._run(
-            ["deploy", "--all", "--require-approval", "never", "--progress", "events"],
-            assembly,
-            on_progress,
-        )
+        every = ["--all", "--require-approval", "never", "--progress", "events"]
+        self._run(["deploy", *every, "--app", str(assembly)], on_progress)
         return None, {}
 
     def destroy(self, assembly: Path, *, on_progress: OnProgress) -> None:
         """Delete every stack of the assembly."""
-        self._run(["destroy", "--all", "--force"], assembly, on_progress)
+        self._run(["destroy", "--all", "--force", "--app", str(assembly)], on_progress)
 
-    def _run(self, arguments: list[str], assembly: Path, on_progress: OnProgress) -> None:
-        command = [*_npx(), "--yes", CDK_CLI, *arguments, "--app", str(assembly), "--ci"]
+    def _run(self, arguments: list[str], on_progress: OnProgress) -> None:
+        command = [*_npx(), "--yes", CDK_CLI, *arguments, "--ci"]
         variables = {**os.environ, **self._variables, "CDK_DISABLE_VERSION_CHECK": "1"}
         with subprocess.Popen(
             command,

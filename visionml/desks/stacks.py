@@ -41,6 +41,9 @@ class Deployed:
 class Deployer(Protocol):
     """Brings a cloud assembly to where the environment is."""
 
+    def prepare(self, account: str, region: str, *, on_progress: OnProgress) -> None:
+        """Make an account ready for its first deployment; done again it changes nothing."""
+
     def deploy(
         self, assembly: Path, *, on_progress: OnProgress
     ) -> tuple[tuple[str, ...] | None, Mapping[str, str]]:
@@ -76,8 +79,10 @@ class Stacks:
         assembly = synthesise(self._platform.settings, output)
         return [stack.stack_name for stack in assembly.stacks]
 
-    def deploy(self, *, on_progress: OnProgress | None = None) -> Deployed:
+    def deploy(self, *, bootstrap: bool = False, on_progress: OnProgress | None = None) -> Deployed:
         """Synthesise, then create or update every stack.
+
+        An account that was never used with the CDK needs `bootstrap` once.
 
         Raises
         ------
@@ -87,6 +92,9 @@ class Stacks:
         tell = on_progress or told(self._platform.say)
         with tempfile.TemporaryDirectory(prefix="visionml-") as folder:
             self.synth(Path(folder))
+            if bootstrap:
+                aws = self._platform.aws
+                self._deployer.prepare(aws.account, aws.region, on_progress=tell)
             changed, recorded = self._deployer.deploy(Path(folder), on_progress=tell)
         return Deployed(self.table(), changed, recorded)
 

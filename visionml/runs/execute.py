@@ -99,7 +99,7 @@ def execute(
             progress_bar=False,
             cwd=notebook.path.parent,
             execution_timeout=CELL_TIMEOUT_SECONDS,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             coalesce_streams=True,
             on_cell=watched,
         )
