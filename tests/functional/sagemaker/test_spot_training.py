@@ -1,5 +1,6 @@
 """Managed spot training: interruption, restart from checkpoints, waiting time, price."""
 
+import contextlib
 import io
 import json
 import tarfile
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from typer.testing import CliRunner
 
 from tests.functional.sagemaker.world import BUCKET, World, until
+from visionml.cli.main import app
 from visionml.errors import AccessDenied, InvalidInput, NotFound
 from visionml.local import spot
-from visionml.local.state import State
+from visionml.local.state import Project, State
 
 ONCE = ["Starting", "Downloading", "Training"]
 
@@ -58,10 +61,14 @@ def test_an_interrupted_job_goes_on_from_its_checkpoint(world: World, aws_local:
     assert job["BillableTimeInSeconds"] < job["TrainingTimeInSeconds"]
 
 
-def test_what_ignores_the_signal_is_killed_after_the_grace(world: World, aws_local: State) -> None:
+def test_what_ignores_the_signal_is_killed_after_the_grace(
+    world: World, local_project: Project
+) -> None:
     name = start(world, stubborn="yes")
     learning(world, name)
-    spot.interrupt(aws_local, name, grace_seconds=0.2)
+    with contextlib.chdir(local_project.folder.parent):
+        told = CliRunner().invoke(app, ["local", "interrupt", name, "--grace", "0.2", "--json"])
+    assert json.loads(told.stdout)["interrupted"].endswith(f"training-job/{name}")
     job = world.trained(name)
     assert job["TrainingJobStatus"] == "Completed"
     assert "Interrupted" in statuses(job)
