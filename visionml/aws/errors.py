@@ -79,6 +79,12 @@ _BY_MESSAGE: tuple[tuple[str, type[VisionmlError]], ...] = (
     ("cannot update endpoint", Conflict),
 )
 
+# What usually helps, where the caller of `translated` knows nothing better.
+_HINTS = dict.fromkeys(
+    ("NoSuchBucket", "StateMachineDoesNotExist"),
+    "Run `visionml deploy` for this environment first.",
+)
+
 
 def _kind(code: str, message: str) -> type[VisionmlError]:
     if code in {"ValidationException", "ValidationError"}:
@@ -101,7 +107,8 @@ def translated(doing: str, *, hint: str = "") -> Iterator[None]:
         detail = error.response.get("Error", {})
         code, message = str(detail.get("Code", "")), str(detail.get("Message", ""))
         raise _kind(code, message)(
-            f"Could not {doing}: {code}: {message}".rstrip(": .") + ".", hint=hint
+            f"Could not {doing}: {code}: {message}".rstrip(": .") + ".",
+            hint=hint or _HINTS.get(code, ""),
         ) from error
     except NoCredentialsError as error:
         raise AccessDenied(

@@ -58,3 +58,13 @@ def test_missing_credentials_are_denied_access() -> None:
 def test_an_unreachable_endpoint_is_unavailable() -> None:
     with pytest.raises(Unavailable), translated("do it"):
         raise EndpointConnectionError(endpoint_url="https://localhost:1")
+
+
+def test_a_missing_bucket_says_what_to_do_unless_the_caller_knows_better() -> None:
+    with pytest.raises(NotFound) as caught, translated("list s3://b/"):
+        raise refused("NoSuchBucket", "The specified bucket does not exist")
+    assert "visionml deploy" in caught.value.hint
+
+    with pytest.raises(NotFound) as told, translated("list s3://b/", hint="Ask."):
+        raise refused("NoSuchBucket", "The specified bucket does not exist")
+    assert told.value.hint == "Ask."
