@@ -23,6 +23,17 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Peers:
+    """The hosts that run one training job together, as SageMaker lists them on each."""
+
+    hosts: tuple[str, ...]
+    current: str
+    interface: str | None = None
+    """The network interface on which they reach each other."""
+    job: str = ""
+
+
+@dataclass(frozen=True)
 class MlFolder:
     """The folder that SageMaker shares with a container."""
 
@@ -77,6 +88,16 @@ class MlFolder:
         hosts = sorted(config["hosts"])
         return hosts.index(config["current_host"]), len(hosts)
 
+    def training_peers(self, variables: Mapping[str, str] | None = None) -> Peers:
+        """Return a training job's hosts; one alone without a file."""
+        job = (os.environ if variables is None else variables).get("TRAINING_JOB_NAME", "")
+        path = self.base / "input" / "config" / "resourceconfig.json"
+        if not path.exists():
+            return Peers(("algo-1",), "algo-1", job=job)
+        config = self._json(path)
+        hosts = tuple(sorted(config["hosts"]))
+        return Peers(hosts, config["current_host"], config.get("network_interface_name"), job)
+
     @staticmethod
     def _json(path: Path) -> dict[str, Any]:
         try:
@@ -99,8 +120,7 @@ def run_job(work: Callable[[], object], *, reason_file: Path) -> int:
     Progress goes to standard output as plain lines, since SageMaker matches metric expressions
     against them; an unforeseen error also leaves its traceback in the log.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
-    logging.getLogger("visionml").setLevel(logging.INFO)
+    log_plainly()
     try:
         work()
     except Exception as error:  # the process ends here: whatever it was becomes a reason
@@ -109,6 +129,18 @@ def run_job(work: Callable[[], object], *, reason_file: Path) -> int:
         _leave(reason, reason_file)
         return 1
     return 0
+
+
+def log_plainly() -> None:
+    """Write this process's log to standard output, as bare lines."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+    logging.getLogger("visionml").setLevel(logging.INFO)
+
+
+def use_interface(name: str) -> None:
+    """Let PyTorch's processes reach each other on a network interface, unless one is set."""
+    for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+        os.environ.setdefault(variable, name)
 
 
 def failure_reason(error: BaseException) -> str:

@@ -23,6 +23,22 @@ class InputRecord(BaseModel):
     """Per channel, of pixels scaled to 0..1."""
 
 
+class QuantisationRecord(BaseModel):
+    """What became of the wish for an int8 graph; accuracies are those on the validation split."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kept: bool
+    """Whether the graph is int8; otherwise it is float32."""
+    reason: str
+    float_accuracy: float
+    int8_accuracy: float | None = None
+    """None when no int8 graph could be made."""
+    maximum_loss: float
+    """Points of accuracy, of a hundred, that the int8 graph was allowed to lose."""
+    calibration_images: int = 0
+
+
 class ModelRecord(BaseModel):
     """Everything needed to serve a model and to say where it came from.
 
@@ -42,6 +58,9 @@ class ModelRecord(BaseModel):
     seed: int
     metrics: dict[str, float]
     """Best epoch's figures, such as ``validation_accuracy``."""
+    compute: dict[str, str] = {}
+    """What it was trained on: ``device``, ``precision``, ``torch``, ``processes``."""
+    quantisation: QuantisationRecord | None = None
     onnx_sha256: str
     opset: int
     created: datetime

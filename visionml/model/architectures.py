@@ -10,8 +10,8 @@ Each leads to an `Architecture`: a function that builds the module, and the reco
 hyperparameters. PyTorch is imported only when the chosen one is.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 ENTRY_POINT_GROUP = "visionml.models"
-_SHIPPED = {"small-cnn": "visionml.model.small_cnn:SMALL_CNN"}
+_SHIPPED = {
+    "resnet18": "visionml.model.resnet:RESNET18",
+    "small-cnn": "visionml.model.small_cnn:SMALL_CNN",
+}
 
 
 class Options(BaseModel):
@@ -38,11 +41,13 @@ class Architecture:
     """How to build a model: ``build(classes, options)`` takes (n, 3, h, w) to (n, classes) logits.
 
     ``minimum_size`` is the smallest height and width in pixels that the module can take.
+    ``defaults`` replaces defaults of the common hyperparameters, such as ``learning_rate``.
     """
 
     build: "Callable[[int, Any], nn.Module]"
     options: type[Options] = Options
     minimum_size: int = 1
+    defaults: Mapping[str, str | float | bool] = field(default_factory=dict)
 
 
 def architecture(name: str) -> Architecture:

@@ -1,5 +1,6 @@
 """The state of a run after its last finished epoch, from which it goes on as if never stopped."""
 
+import io
 import logging
 import os
 import pickle
@@ -25,19 +26,17 @@ class State:
     """Epochs finished."""
     module: Weights = field(default_factory=dict)
     optimiser: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
     best: Weights = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     """Of the best epoch so far."""
 
-    def keep(
-        self, metrics: dict[str, float], module: nn.Module, optimiser: torch.optim.Optimizer
-    ) -> None:
-        """Take in a finished epoch: the most accurate is the best, of equals the surest."""
+    def judge(self, metrics: dict[str, float], module: nn.Module) -> None:
+        """Keep a finished epoch's weights if it is the best: most accurate, of equals surest."""
         if not self.metrics or _rank(metrics) > _rank(self.metrics):
             self.metrics = metrics
             self.best = {name: value.clone() for name, value in module.state_dict().items()}
         self.epoch = int(metrics["epoch"])
-        self.module, self.optimiser = module.state_dict(), optimiser.state_dict()
 
 
 def _rank(metrics: dict[str, float]) -> tuple[float, float]:
@@ -60,13 +59,25 @@ class Checkpoints:
         return self.folder / "last.pt"
 
     def save(self, state: State) -> None:
-        """Replace the checkpoint; an interruption leaves the old one or the new one."""
+        """Replace the checkpoint; an interruption leaves the old one or the new one.
+
+        Raises
+        ------
+        OSError
+            It cannot be written, as on a full disk; nothing unfinished is left to fill it.
+        """
+        content = io.BytesIO()  # a full disk is then an OSError, not a fault of the archive's
+        torch.save({"identity": self.identity, "state": vars(state)}, content)
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_suffix(".tmp")
-        with unfinished.open("wb") as file:
-            torch.save({"identity": self.identity, "state": vars(state)}, file)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with unfinished.open("wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
         unfinished.replace(self.path)
 
     def load(self) -> State:

@@ -1,8 +1,10 @@
 """Shards as batches of tensors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +18,9 @@ from visionml.model.transforms import MEAN, STD, normalise
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Images (n, 3, height, width) as float32, and class numbers (n) as int64."""
 
+_T = TypeVar("_T")
+_END = object()
+
 
 @dataclass(frozen=True)
 class Split:
@@ -28,12 +33,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def batches(self, order: NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
-        """Yield the images of `order` in batches whose sizes differ by one at most.
-
-        No batch is much smaller than the others, so that batch normalisation always has enough.
-        """
-        for indices in np.array_split(order, -(-len(order) // batch_size)):
+    def batches(self, parts: Iterable[NDArray[np.int64]]) -> Iterator[Batch]:
+        """Yield the images at each part's indices, in their order."""
+        for indices in parts:
             images = normalise(self.shards.pixels(indices), self.input)
             yield torch.from_numpy(images), torch.from_numpy(self.targets[indices])
 
@@ -59,6 +61,11 @@ def load(*, train: Path, validation: Path, image_size: int) -> TrainingData:
     """
     sides = {"train": Shards(train), "validation": Shards(validation)}
     for name, side in sides.items():
+        if not len(side):
+            raise DatasetInvalid(
+                f"The channel {name} has no images.",
+                hint="Import more images, or another share of them for this split.",
+            )
         if (side.height, side.width) != (image_size, image_size):
             raise DatasetInvalid(
                 f"The channel {name} holds images of {side.width}x{side.height} pixels, "
@@ -84,3 +91,12 @@ def load(*, train: Path, validation: Path, image_size: int) -> TrainingData:
         for name, side in sides.items()
     }
     return TrainingData(splits["train"], splits["validation"], classes, record)
+
+
+def ahead(items: Iterator[_T]) -> Iterator[_T]:
+    """Yield the items; a thread makes the next one while the caller works on this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+        coming = thread.submit(next, items, _END)
+        while (item := coming.result()) is not _END:
+            coming = thread.submit(next, items, _END)
+            yield item  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,25 +13,46 @@ from visionml.model.architectures import Options, architecture
 
 _FOREIGN = ("sagemaker_", "_tuning_")  # added by SageMaker's SDK and by tuning jobs, not by people
 
+DEFAULT_ARCHITECTURE = "small-cnn"
+
 _Record = TypeVar("_Record", bound=BaseModel)
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class Hyperparameters(BaseModel):
-    """What every architecture has in common; each adds its own `options`."""
+    """What every architecture has in common; each adds its own `options`.
+
+    These defaults are those of small scans; an architecture may bring others.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run_id: RunId
     dataset: DatasetName
     dataset_version: str
-    architecture: str = "small-cnn"
+    architecture: str = DEFAULT_ARCHITECTURE
     image_size: Annotated[int, Field(ge=8, le=1024)] = 32
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 8
     batch_size: Annotated[int, Field(ge=2, le=65_536)] = 64
+    """Of all processes together."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 5e-3
     """The highest of the schedule; reached after a fifth of the steps."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    smallest_crop: Annotated[float, Field(gt=0, le=1)] = 1
+    """Images are cropped at random to this share of their area, or more; 1 for never."""
+    flip: Share = 0
+    """The share of images that are mirrored, left to right."""
+    colour_jitter: Share = 0
+    """Brightness, contrast and saturation change by up to this share."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the forward pass; ``auto`` is 32 bits on CPUs and 16 on GPUs."""
+    compile: bool = False
+    quantise: Literal["none", "int8"] = "none"
+    maximum_quantisation_loss: Annotated[float, Field(ge=0, le=100)] = 0.5
+    """Points of validation accuracy that an int8 graph may lose and still be kept."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
@@ -50,8 +71,8 @@ def parse(values: Mapping[str, str]) -> tuple[Hyperparameters, Options]:
     }
     common = {name: given[name] for name in given if name in Hyperparameters.model_fields}
     own = {name: given[name] for name in given if name not in common}
-    settings = _validated(Hyperparameters, common)
-    chosen = architecture(settings.architecture)
+    chosen = architecture(common.get("architecture", DEFAULT_ARCHITECTURE))
+    settings = _validated(Hyperparameters, {**chosen.defaults, **common})
     unknown = sorted(own.keys() - chosen.options.model_fields.keys())
     if unknown:
         known = sorted({*Hyperparameters.model_fields, *chosen.options.model_fields})
@@ -79,7 +100,7 @@ def _unquoted(value: str) -> str:
     return value
 
 
-def _validated(record: type[_Record], values: Mapping[str, str]) -> _Record:
+def _validated(record: type[_Record], values: Mapping[str, object]) -> _Record:
     try:
         return record.model_validate(values)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The training loop: cross-entropy, AdamW, warm-up and cosine decay, the best epoch kept.
+"""The training loop: warm-up and cosine decay of the learning rate, the best epoch kept.
 
 Everything random in an epoch follows from the seed and the epoch's number. So two runs with one
 seed are equal, and so is a run that was interrupted and resumed.
@@ -15,9 +15,13 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from visionml.errors import JobFailed
+from visionml.training.augmentation import Changes
 from visionml.training.checkpoint import Checkpoints
-from visionml.training.data import Split, TrainingData
+from visionml.training.cluster import ALONE, Cluster
+from visionml.training.compute import CPU, Compute
+from visionml.training.data import Split, TrainingData, ahead
 from visionml.training.hyperparameters import Hyperparameters
+from visionml.training.learner import Learner
 
 WARM_UP = 0.2  # share of all steps
 VALIDATION_BATCH = 256
@@ -26,61 +30,62 @@ log = logging.getLogger(__name__)
 
 
 def train(
-    module: nn.Module, data: TrainingData, settings: Hyperparameters, checkpoints: Checkpoints
+    module: nn.Module,
+    data: TrainingData,
+    settings: Hyperparameters,
+    checkpoints: Checkpoints,
+    *,
+    cluster: Cluster = ALONE,
+    compute: Compute = CPU,
 ) -> dict[str, float]:
     """Train `module` in place, leave the best epoch's weights in it, and return their metrics.
+
+    In a cluster, every process calls this and returns the same; its leader writes.
 
     Raises
     ------
     JobFailed
         The loss is no longer a number.
+    InvalidInput
+        A batch has too few images for all processes.
     """
-    optimiser = torch.optim.AdamW(
-        module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    state = checkpoints.load()
-    if state.epoch:
-        module.load_state_dict(state.module)
-        optimiser.load_state_dict(state.optimiser)
+    learner = Learner(module, settings, cluster, compute)
+    state = cluster.from_leader(checkpoints.load)
+    learner.restore(state)
     for epoch in range(state.epoch, settings.epochs):
         started = time.perf_counter()
         metrics = {"epoch": epoch + 1.0}
-        metrics["train_loss"] = _epoch(module, optimiser, data.train, settings, epoch)
-        metrics |= validate(module, data.validation)
-        state.keep(metrics, module, optimiser)
-        checkpoints.save(state)
-        log.info(progress(metrics, seconds=time.perf_counter() - started))
+        metrics["train_loss"] = _epoch(learner, data.train, settings, epoch)
+        metrics |= validate(learner.module, data.validation, cluster)
+        state.judge(metrics, learner.module)
+        if cluster.leads:
+            learner.store(state)
+            checkpoints.save(state)
+            log.info(progress(metrics, seconds=time.perf_counter() - started))
     module.load_state_dict(state.best)
     return state.metrics
 
 
-def _epoch(
-    module: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    split: Split,
-    settings: Hyperparameters,
-    epoch: int,
-) -> float:
+def _epoch(learner: Learner, split: Split, settings: Hyperparameters, epoch: int) -> float:
     """Go once through the images in a new order; return the mean loss of an image."""
-    draws = np.random.SeedSequence([settings.seed, epoch])
-    torch.manual_seed(int(draws.generate_state(1)[0]))
-    order = np.random.default_rng(draws).permutation(len(split))
-    device = next(module.parameters()).device
-    total = torch.zeros((), device=device)
-    steps = -(-len(split) // settings.batch_size)
-    module.train()
-    for step, (images, targets) in enumerate(split.batches(order, settings.batch_size)):
-        done = (epoch + step / steps) / settings.epochs
-        for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * schedule(done)
-        loss = cross_entropy(
-            module(images.to(device)), targets.to(device), label_smoothing=settings.label_smoothing
+    cluster, compute = learner.cluster, learner.compute
+    random = np.random.default_rng([settings.seed, epoch])
+    torch.manual_seed(int(random.integers(2**62)) + cluster.rank)
+    order = random.permutation(len(split))
+    changes = Changes.drawn(len(split), settings, random)
+    shares = cluster.shares(len(split), settings.batch_size)
+    batches = ahead(split.batches(order[share.positions] for share in shares))
+    total = torch.zeros((), device=compute.device)
+    learner.module.train()
+    for step, (share, (images, targets)) in enumerate(zip(shares, batches, strict=True)):
+        done = (epoch + step / len(shares)) / settings.epochs
+        total += learner.learn(
+            changes.applied(compute.put(images), share.positions, split.input),
+            compute.put(targets),
+            whole=share.whole,
+            rate=settings.learning_rate * schedule(done),
         )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        total += loss.detach() * len(targets)
-    mean = total.item() / len(split)
+    mean = cluster.total(total.item())[0] / len(split)
     if not math.isfinite(mean):
         raise JobFailed(
             f"The training loss became {mean} in epoch {epoch + 1}: training diverged.",
@@ -97,16 +102,19 @@ def schedule(done: float) -> float:
 
 
 @torch.no_grad()
-def validate(module: nn.Module, split: Split) -> dict[str, float]:
-    """Return mean loss and accuracy over a split, in evaluation mode."""
+def validate(module: nn.Module, split: Split, cluster: Cluster = ALONE) -> dict[str, float]:
+    """Return mean loss and accuracy over a split, in evaluation mode and 32 bits."""
     device = next(module.parameters()).device
+    own = cluster.part(np.arange(len(split)))
+    parts = np.array_split(own, -(-len(own) // VALIDATION_BATCH)) if len(own) else []
     loss, correct = 0.0, 0
     module.eval()
-    for images, targets in split.batches(np.arange(len(split)), VALIDATION_BATCH):
+    for images, targets in ahead(split.batches(parts)):
         logits, wanted = module(images.to(device)), targets.to(device)
         loss += cross_entropy(logits, wanted, reduction="sum").item()
         correct += int((logits.argmax(1) == wanted).sum())
-    return {"validation_loss": loss / len(split), "validation_accuracy": correct / len(split)}
+    loss, right = cluster.total(loss, correct)
+    return {"validation_loss": loss / len(split), "validation_accuracy": right / len(split)}
 
 
 def progress(metrics: Mapping[str, float], *, seconds: float) -> str:

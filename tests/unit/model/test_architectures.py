@@ -37,13 +37,16 @@ def test_an_installed_package_adds_names(monkeypatch: pytest.MonkeyPatch) -> Non
     installed = EntryPoints([EntryPoint("mine", "my_nets:MINE", group)])
     monkeypatch.setattr(architectures, "entry_points", installed.select)
     assert architecture("mine") is MINE
-    assert names() == ["mine", "small-cnn"]
+    assert names() == ["mine", "resnet18", "small-cnn"]
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("resnet-9000", r"no architecture named 'resnet-9000'. Use one of: small-cnn; or a dotted"),
+        (
+            "resnet-9000",
+            r"no architecture named 'resnet-9000'. Use one of: resnet18, small-cnn; or a dotted",
+        ),
         ("no_such_package:NET", "cannot be imported: No module named"),
         ("my_nets:OTHER", "cannot be imported: module 'my_nets' has no attribute"),
         ("my_nets:__name__", "leads to a str, not an Architecture"),

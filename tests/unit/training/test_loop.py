@@ -14,6 +14,7 @@ from visionml.errors import Conflict, DatasetInvalid, JobFailed
 from visionml.model.small_cnn import SmallCnnOptions, build
 from visionml.training import data, hyperparameters
 from visionml.training.checkpoint import Checkpoints, State
+from visionml.training.cluster import ALONE
 from visionml.training.loop import progress, schedule, train, validate
 
 Job = Callable[..., MlFolder]
@@ -119,7 +120,7 @@ def test_the_best_epoch_is_kept_not_the_last(job: Job) -> None:
 
 def test_a_run_that_diverges_fails_with_advice(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "visionml.training.loop.cross_entropy",
+        "visionml.training.learner.cross_entropy",
         lambda logits, *_, **__: logits.sum() * float("nan"),
     )
     with pytest.raises(JobFailed, match=r"became nan in epoch 1.*Lower learning_rate"):
@@ -147,14 +148,8 @@ def test_the_learning_rate_warms_up_and_fades_out() -> None:
     assert rates[-1] == pytest.approx(0)
 
 
-def test_no_batch_is_left_with_one_image(job: Job) -> None:
-    ml = job()
-    images = data.load(
-        train=ml.channel("train"), validation=ml.channel("validation"), image_size=16
-    )
-    order = np.arange(65)
-    sizes = [len(targets) for _, targets in images.train.batches(order, 64)]
-    assert sizes == [33, 32]
+def test_no_batch_is_left_with_one_image() -> None:
+    assert [len(share.positions) for share in ALONE.shares(65, 64)] == [33, 32]
 
 
 def test_shards_of_another_size_are_refused(job: Job) -> None:
