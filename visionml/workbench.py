@@ -4,9 +4,10 @@
 >>> session = workbench.open("local")
 >>> session.models.registered()
 
-A session's attributes are desks: ``stacks``, ``datasets``, ``runs``, ``models``, ``endpoint``,
-``api``, ``lineage`` and ``alarms``. Every environment offers the same; only here, and in the
-command line, is it decided whether an environment is the embedded AWS or an account.
+A session's attributes are desks: ``stacks``, ``datasets``, ``runs``, ``tuning``, ``studio``,
+``models``, ``endpoint``, ``api``, ``lineage`` and ``alarms``. Every environment offers the same;
+only here, and in the command line, is it decided whether an environment is the embedded AWS or an
+account.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ from visionml.desks.models import Models
 from visionml.desks.platform import Platform, Say
 from visionml.desks.runs import Runs
 from visionml.desks.stacks import Deployer, OnProgress, Progress, Stacks
+from visionml.desks.studio import Studio
+from visionml.desks.tuning import Tuning
 
 if TYPE_CHECKING:
     from visionml.local.deploy import Event
@@ -45,6 +48,8 @@ class Session:
         self.stacks = Stacks(platform, deployer)
         self.datasets = Datasets(platform)
         self.runs = Runs(platform)
+        self.tuning = Tuning(platform)
+        self.studio = Studio(platform)
         self.models = Models(platform)
         self.endpoint = Endpoint(platform)
         self.api = Api(platform)

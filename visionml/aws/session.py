@@ -26,6 +26,18 @@ _CONFIG = Config(
 )
 
 
+class _Directed(boto3.Session):
+    """A boto3 session whose clients all go to one address."""
+
+    def __init__(self, session: boto3.Session, where: dict[str, Any]) -> None:
+        # not through its constructor: boto3 extends a botocore session once only
+        vars(self).update(vars(session))
+        self._where = where
+
+    def client(self, *arguments: Any, **options: Any) -> Any:
+        return super().client(*arguments, **{**options, **self._where})
+
+
 class Aws:
     """Clients of one account and region, made on first use and kept.
 
@@ -54,6 +66,10 @@ class Aws:
         """
         config = _CONFIG.merge(Config(**options)) if options else _CONFIG
         return self._session.client(service, config=config, **self._where)
+
+    def boto_session(self) -> boto3.Session:
+        """Return a session for libraries that make their own clients; they go where these go."""
+        return _Directed(self._session, self._where)
 
     @property
     def region(self) -> str:

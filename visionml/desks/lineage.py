@@ -5,6 +5,8 @@ import pandas as pd
 from visionml.contracts.lineage import dataset_node, deployment_node, model_node, run_node
 from visionml.desks.platform import Platform
 from visionml.errors import NotFound
+from visionml.plots import lineage as drawing
+from visionml.plots.picture import Picture
 from visionml.registry.lineage import LineageGraph
 
 
@@ -42,6 +44,10 @@ class Trace:
         ]
         return pd.DataFrame(rows).drop_duplicates() if rows else pd.DataFrame(rows)
 
+    def draw(self) -> Picture:
+        """Return a drawing: datasets on the left, what came of them to the right."""
+        return drawing.graph(self.graph)
+
 
 class Lineage:
     """The lineage of an environment."""
@@ -66,6 +72,10 @@ class Lineage:
             f"Nothing is recorded about {subject!r}.",
             hint="Give a run id, a model version, a deployment id, or DATASET@VERSION.",
         )
+
+    def draw(self, subject: str) -> Picture:
+        """Draw what surrounds a subject; see `of`."""
+        return self.of(subject).draw()
 
 
 def _candidates(subject: str) -> list[str]:

@@ -4,16 +4,18 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from visionml.aws import executions, logs
+from visionml.aws import executions
 from visionml.aws.executions import Step
 from visionml.contracts import layout
-from visionml.contracts.evaluation import EvaluationReport
+from visionml.contracts.evaluation import EvaluationReport, Verdict
 from visionml.contracts.lineage import run_node
 from visionml.contracts.training import TrainingRequest, new_run_id
+from visionml.desks import jobs
 from visionml.desks.card import Card
 from visionml.desks.platform import Platform
 from visionml.desks.steps import told
 from visionml.errors import GateFailed, NotFound
+from visionml.evaluation.gate import judge
 from visionml.registry.register import read_report
 
 STATUSES = ("started", "registered", "rejected", "failed")
@@ -40,6 +42,11 @@ class TrainingRun:
 
     def __repr__(self) -> str:
         return f"<TrainingRun {self.run_id}>"
+
+    @property
+    def job(self) -> str:
+        """The name of the run's SageMaker training job."""
+        return f"{self.run_id}-train"
 
     def watch(
         self, *, on_step: Callable[[Step], None] | None = None, accept_rejection: bool = False
@@ -69,39 +76,45 @@ class TrainingRun:
         return RunOutcome(self.run_id, status="registered", reason="Every gate passed.")
 
     def history(self) -> pd.DataFrame:
-        """Return the figures that the job logged, one row per epoch."""
-        stream = f"{self.run_id}-train/"
-        found = logs.lines(self._platform.aws.logs, logs.TRAINING_JOBS, stream_prefix=stream)
-        rows = [_figures(line.text) for line in found if line.text.startswith("epoch=")]
-        if not rows:
-            raise NotFound(
-                f"The training job of {self.run_id} has logged no epoch.",
-                hint="Wait until it runs, or see why it failed with `watch()`.",
-            )
-        return pd.DataFrame(rows).astype({"epoch": int}).set_index("epoch")
+        """Return the figures that the job logged, one row per epoch.
+
+        Raises
+        ------
+        NotFound
+            It has logged none.
+        """
+        return jobs.epochs(self._platform, self.job)
 
     def log(self) -> list[str]:
         """Return the lines of the training job's log."""
-        stream = f"{self.run_id}-train/"
-        found = logs.lines(self._platform.aws.logs, logs.TRAINING_JOBS, stream_prefix=stream)
-        return [line.text for line in found]
+        return jobs.log(self._platform, self.job)
 
     def report(self) -> EvaluationReport:
         """Return the evaluation of the run's model on the holdout."""
         folder = self._platform.address("models", layout.run_evaluation(self.run_id))
         return read_report(self._platform.objects, f"{folder}/{layout.EVALUATION_REPORT}")
 
+    def verdict(self) -> Verdict:
+        """Return what the environment's gates say to the run's model."""
+        return judge(self.report(), self._platform.settings.training.gates)
+
     def figures(self) -> Card:
-        """Return the evaluation's main figures, to be looked at."""
+        """Return the evaluation's main figures with their 95 % intervals, to be looked at."""
         report = self.report()
+        shares = {
+            "accuracy": report.accuracy,
+            "macro_precision": report.macro_precision,
+            "macro_recall": report.macro_recall,
+            "macro_f1": report.macro_f1,
+        }
         return Card(
             f"{report.model_version} on {report.dataset}@{report.dataset_version}",
             {
                 "holdout images": report.images,
-                "accuracy": f"{report.accuracy:.2%}",
-                "macro precision": f"{report.macro_precision:.2%}",
-                "macro recall": f"{report.macro_recall:.2%}",
-                "macro F1": f"{report.macro_f1:.2%}",
+                **{
+                    name.replace("_", " ").replace("f1", "F1"): _share(report, name, value)
+                    for name, value in shares.items()
+                },
                 "misread": report.images - round(report.accuracy * report.images),
             },
         )
@@ -198,6 +211,8 @@ class Runs:
         return frame.sort_index(ascending=False)
 
 
-def _figures(line: str) -> dict[str, float]:
-    pairs = (pair.split("=", 1) for pair in line.split() if "=" in pair)
-    return {name: float(value) for name, value in pairs}
+def _share(report: EvaluationReport, name: str, value: float) -> str:
+    if name not in report.intervals:
+        return f"{value:.2%}"
+    low, high = report.intervals[name]
+    return f"{value:.2%} (95 % interval {low:.2%} to {high:.2%})"
