@@ -140,7 +140,7 @@ class Datasets:
                 {
                     "dataset": record.dataset,
                     "version": record.version,
-                    "created": record.created,
+                    "created": record.created.replace(microsecond=0),
                     "images": record.images,
                     "classes": len(record.classes),
                     "refused": record.refused,

@@ -1,8 +1,10 @@
 """A picture of a model beside the one that serves."""
 
+from textwrap import wrap
+
 from matplotlib.ticker import PercentFormatter
 
-from visionml.contracts.evaluation import EvaluationReport
+from visionml.contracts.evaluation import Comparison, EvaluationReport
 from visionml.errors import NotFound
 from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, Picture, figure, styled
 
@@ -11,15 +13,21 @@ from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, Picture, figure, s
 def champion(report: EvaluationReport) -> Picture:
     """Show who alone was right how often, and how large the difference may be.
 
+    Of two models that cannot be compared, it shows the reason.
+
     Raises
     ------
     NotFound
-        No model served when this one was evaluated, or the two cannot be compared.
+        No model served when this one was evaluated.
     """
     found = report.comparison
-    if found is None or found.difference is None or found.low is None or found.high is None:
-        why = found.reason if found else "no model served when it was evaluated"
-        raise NotFound(f"{report.model_version} was compared with no other: {why}.")
+    if found is None:
+        raise NotFound(
+            f"{report.model_version} was compared with no other.",
+            hint="No model served when it was evaluated.",
+        )
+    if found.difference is None or found.low is None or found.high is None:
+        return _incomparable(found)
     made, (left, right) = figure(height=2.6, columns=2)
     left.barh(
         ["serving model", "new model"],
@@ -41,4 +49,11 @@ def champion(report: EvaluationReport) -> Picture:
     right.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1))
     right.set_xlabel("difference of the accuracies, with its 95 % interval")
     right.set_title("Better beyond noise?" if not found.better else "Better beyond noise")
+    return Picture(made, found.reason)
+
+
+def _incomparable(found: Comparison) -> Picture:
+    made, (axes,) = figure(height=0.8)
+    axes.set_axis_off()
+    axes.text(0, 0.5, "\n".join(wrap(found.reason, 90)), va="center", color=GREY)
     return Picture(made, found.reason)

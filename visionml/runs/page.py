@@ -92,7 +92,7 @@ def format_figure(value: JsonValue, name: str = "") -> str:
             pairs = (f"{label(key).lower()} {format_figure(v, key)}" for key, v in value.items())
             return ", ".join(pairs)
         case list():
-            return ", ".join(format_figure(item) for item in value) or "none"
+            return _listed(value, name)
         case float() if name.endswith(_SHARES) and 0 <= value <= 1:
             return f"{value:.1%}"
         case bool() | None:
@@ -101,6 +101,12 @@ def format_figure(value: JsonValue, name: str = "") -> str:
             number = f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
             return f"{number} {_without_unit(name)[1]}".rstrip()
     return str(value)
+
+
+def _listed(values: list[JsonValue], name: str) -> str:
+    if name.endswith("_interval"):
+        return " to ".join(f"{value:.1%}" for value in values if isinstance(value, int | float))
+    return ", ".join(format_figure(item) for item in values) or "none"
 
 
 def _without_unit(name: str) -> tuple[str, str]:

@@ -108,6 +108,12 @@ def test_a_challenger_is_shown_beside_the_champion() -> None:
     assert drawn.png(dots_per_inch=60).startswith(b"\x89PNG")
 
 
+def test_why_two_models_cannot_be_compared_is_shown() -> None:
+    unlike = Comparison(champion_version="champion", comparable=False, reason="Other classes.")
+    drawn = comparison.champion(REPORT.model_copy(update={"comparison": unlike}))
+    assert [text.get_text() for text in drawn.figure.axes[0].texts] == ["Other classes."]
+
+
 def test_a_model_without_a_champion_is_compared_with_nothing() -> None:
-    with pytest.raises(NotFound, match="no model served"):
+    with pytest.raises(NotFound, match="compared with no other"):
         comparison.champion(REPORT.model_copy(update={"comparison": None}))

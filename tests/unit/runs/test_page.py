@@ -17,6 +17,7 @@ from visionml.runs.page import format_figure, label
         ("version", None, "none"),
         ("detected", ["brightness", "blur"], "brightness, blur"),
         ("detected", [], "none"),
+        ("accuracy_interval", [0.98881, 1], "98.9% to 100.0%"),
         (
             "rollback",
             {"outcome": "rolled_back", "seconds": 4.1},
