@@ -1,6 +1,7 @@
 """SageMaker's high-level SDK, set up so that what Studio's users know works on this platform."""
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -8,12 +9,15 @@ import pandas as pd
 from visionml.contracts import layout
 from visionml.contracts.training import new_run_id
 from visionml.desks import jobs
+from visionml.desks.card import Card
 from visionml.desks.platform import Platform
 from visionml.desks.runs import TrainingRun
+from visionml.errors import JobFailed, Unavailable
 
 if TYPE_CHECKING:
     from sagemaker.train import ModelTrainer
 
+_ENDED = ("Completed", "Failed", "Stopped")
 _QUIET = {
     "SchemaVersion": "1.0",
     "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}},
@@ -61,6 +65,32 @@ class Studio:
             ),
             base_job_name=name,
             **_settings(platform, like, run_id, hyperparameters),
+        )
+
+    def wait(self, trainer: "ModelTrainer", *, timeout_seconds: float = 24 * 3600) -> Card:
+        """Wait until a trainer's job has ended and return what came of it.
+
+        Raises
+        ------
+        JobFailed
+            It failed or was stopped.
+        Unavailable
+            It has not ended in time; it goes on running.
+        """
+        name, deadline = self.latest_job(trainer), time.monotonic() + timeout_seconds
+        while (job := jobs.described(self._platform, name))["TrainingJobStatus"] not in _ENDED:
+            if time.monotonic() >= deadline:
+                raise Unavailable(f"{name} has not ended; it goes on running.")
+            time.sleep(self._platform.settings.serving.poll_seconds)
+        if job["TrainingJobStatus"] != "Completed":
+            raise JobFailed(f"{name} did not complete: {job.get('FailureReason') or 'stopped'}.")
+        return Card(
+            name,
+            {
+                "status": job["TrainingJobStatus"],
+                "seconds billed": job.get("BillableTimeInSeconds"),
+                "model": job["ModelArtifacts"]["S3ModelArtifacts"],
+            },
         )
 
     def latest_job(self, trainer: "ModelTrainer") -> str:

@@ -59,7 +59,8 @@ class TuningJob:
         while True:
             job = self._described()
             counters = job["TrainingJobStatusCounters"]
-            line = f"{counters.get('Completed', 0)} completed, {counters.get('InProgress', 0)} run"
+            completed, running = counters.get("Completed", 0), counters.get("InProgress", 0)
+            line = f"{completed} jobs completed, {running} running"
             if line != told:
                 tell(f"{time.monotonic() - began:7.1f} s  {line}")
                 told = line
@@ -102,7 +103,7 @@ class TuningJob:
             f"The best of {self.name}",
             {
                 objective["MetricName"]: f"{objective['Value']:.4f}",
-                **best["TunedHyperParameters"],
+                **{name: _short(value) for name, value in best["TunedHyperParameters"].items()},
                 "training job": best["TrainingJobName"],
             },
         )
@@ -245,6 +246,11 @@ def _number(value: str) -> int | float | str:
         except ValueError:
             continue
     return value
+
+
+def _short(value: str) -> str:
+    number = _number(value)
+    return f"{number:.4g}" if isinstance(number, float) else value
 
 
 def _strings(values: Mapping[str, object]) -> dict[str, str]:
