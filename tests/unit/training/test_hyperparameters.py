@@ -55,3 +55,18 @@ def test_what_cannot_be_used_is_named(changed: dict[str, str], sentence: str) ->
 def test_what_is_missing_is_named() -> None:
     with pytest.raises(InvalidInput, match="run_id: Field required; dataset: Field required"):
         parse({})
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"precision": "int4"}, "precision = 'int4': Input should be 'auto', 'float32'"),
+        ({"compile": "perhaps"}, "compile = 'perhaps': Input should be a valid boolean"),
+        ({"smallest_crop": "0"}, "smallest_crop = '0': Input should be greater than 0"),
+        ({"flip": "2"}, "flip = '2': Input should be less than or equal to 1"),
+        ({"quantise": "yes"}, "quantise = 'yes': Input should be 'none' or 'int8'"),
+    ],
+)
+def test_options_of_training_are_checked_too(changed: dict[str, str], sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=sentence):
+        parse({**GIVEN, **changed})

@@ -1,16 +1,14 @@
 """The jobs as SageMaker runs them: processes that read /opt/ml and leave files."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import visionml
+from tests.fakes.jobs import run as command
 from tests.fakes.shards import prepare_inputs
 from visionml.contracts.container import MlFolder
 from visionml.contracts.evaluation import EvaluationReport
@@ -19,8 +17,6 @@ from visionml.model.predict import Predictor
 from visionml.training import job as training
 from visionml.training.job import code_version
 
-ROOT = Path(__file__).parents[3]
-IMAGE = ROOT / "infra" / "images" / "vision"
 GIVEN = {
     "run_id": "run-20261120-100000-abcd",
     "dataset": "digits",
@@ -28,28 +24,10 @@ GIVEN = {
 }
 
 
-def command(name: str, base: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the image with the environment that its Dockerfile sets."""
-    environment = {
-        "SAGEMAKER_BASE_DIR": str(base),
-        "PYTHONPATH": str(ROOT),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "OMP_WAIT_POLICY": "PASSIVE",
-    }
-    return subprocess.run(
-        [IMAGE / "bin" / name, *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
 def test_images_become_a_judged_model_that_reads_digits(tmp_path: Path) -> None:
     entries = prepare_inputs(tmp_path, per_class=100)
-    prepared = command("prepare", tmp_path, "--image-size", "32")
-    assert prepared.returncode == 0, prepared.stderr
+    prepared, said = command("prepare", tmp_path, "--image-size", "32")
+    assert prepared == 0, said
     output = tmp_path / "processing" / "output"
     for split in ("train", "validation"):
         shutil.copytree(output / split, tmp_path / "input" / "data" / split)
@@ -57,9 +35,9 @@ def test_images_become_a_judged_model_that_reads_digits(tmp_path: Path) -> None:
     config.parent.mkdir(parents=True)
     config.write_text(json.dumps(GIVEN))
 
-    trained = command("train", tmp_path)
-    assert trained.returncode == 0, trained.stdout + trained.stderr
-    lines = [line for line in trained.stdout.splitlines() if line.startswith("epoch=")]
+    trained, said = command("train", tmp_path)
+    assert trained == 0, said
+    lines = [line for line in said.splitlines() if line.startswith("epoch=")]
     assert len(lines) == 8
     record = artefact.read(tmp_path / "model")
     assert record.version == GIVEN["run_id"]
@@ -73,8 +51,8 @@ def test_images_become_a_judged_model_that_reads_digits(tmp_path: Path) -> None:
     (tmp_path / "processing" / "model").mkdir()
     artefact.pack(tmp_path / "model", tmp_path / "processing" / "model" / "model.tar.gz")
     (output / "holdout").rename(tmp_path / "processing" / "holdout")
-    evaluated = command("evaluate", tmp_path)
-    assert evaluated.returncode == 0, evaluated.stdout + evaluated.stderr
+    evaluated, said = command("evaluate", tmp_path)
+    assert evaluated == 0, said
     text = (tmp_path / "processing" / "evaluation" / "report.json").read_text()
     report = EvaluationReport.model_validate_json(text)
     assert report.model_version == GIVEN["run_id"]
@@ -86,10 +64,10 @@ def test_a_wrong_hyperparameter_fails_the_job_with_its_name(
     job: Callable[..., MlFolder],
 ) -> None:
     ml = job(epochs="many")
-    ended = command("train", ml.base)
-    assert ended.returncode == 1
+    code, said = command("train", ml.base)
+    assert code == 1
     assert "epochs = 'many'" in ml.failure.read_text()
-    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "Traceback" not in said
     assert not ml.model.exists()
 
 
@@ -106,6 +84,7 @@ def test_an_empty_channel_fails_the_job(
 def test_the_record_alone_rebuilds_what_is_needed_to_serve(job: Callable[..., MlFolder]) -> None:
     ml = job(epochs="1")
     record = training.run(ml)
+    assert record is not None
     assert Predictor(ml.model).record == record
     assert record.hyperparameters["width"] == "4"
     assert (record.input.height, record.input.width) == (16, 16)

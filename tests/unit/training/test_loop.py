@@ -6,16 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
+from tests.fakes.loops import run, same
 from visionml.contracts.container import MlFolder
 from visionml.errors import Conflict, DatasetInvalid, JobFailed
-from visionml.model.small_cnn import SmallCnnOptions, build
-from visionml.training import data, hyperparameters
+from visionml.training import data
 from visionml.training.checkpoint import Checkpoints, State
 from visionml.training.cluster import ALONE
-from visionml.training.loop import progress, schedule, train, validate
+from visionml.training.loop import progress, schedule, validate
 
 Job = Callable[..., MlFolder]
 
@@ -33,28 +31,6 @@ class Perishable(Checkpoints):
         super().save(state)
         if state.epoch == self.after:
             raise Interrupted
-
-
-def run(
-    ml: MlFolder, checkpoints: type[Checkpoints] = Checkpoints
-) -> tuple[dict[str, float], nn.Module]:
-    settings, options = hyperparameters.parse(ml.hyperparameters())
-    images = data.load(
-        train=ml.channel("train"),
-        validation=ml.channel("validation"),
-        image_size=settings.image_size,
-    )
-    torch.manual_seed(settings.seed)
-    module = build(len(images.classes), SmallCnnOptions.model_validate(options.model_dump()))
-    kept = checkpoints(ml.checkpoints, hyperparameters.as_strings(settings, options))
-    return train(module, images, settings, kept), module
-
-
-def same(one: nn.Module, other: nn.Module) -> bool:
-    return all(
-        torch.equal(a, b)
-        for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
-    )
 
 
 def test_one_seed_gives_equal_metrics_and_weights(job: Job) -> None:
