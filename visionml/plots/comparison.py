@@ -4,8 +4,7 @@ from textwrap import wrap
 
 from matplotlib.ticker import PercentFormatter
 
-from visionml.contracts.evaluation import Comparison, EvaluationReport
-from visionml.errors import NotFound
+from visionml.contracts.evaluation import EvaluationReport
 from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, Picture, figure, styled
 
 
@@ -13,21 +12,13 @@ from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, Picture, figure, s
 def champion(report: EvaluationReport) -> Picture:
     """Show who alone was right how often, and how large the difference may be.
 
-    Of two models that cannot be compared, it shows the reason.
-
-    Raises
-    ------
-    NotFound
-        No model served when this one was evaluated.
+    Of two models that cannot be compared, or where no model served, it says so.
     """
     found = report.comparison
     if found is None:
-        raise NotFound(
-            f"{report.model_version} was compared with no other.",
-            hint="No model served when it was evaluated.",
-        )
+        return _told(f"{report.model_version} was compared with no serving model.")
     if found.difference is None or found.low is None or found.high is None:
-        return _incomparable(found)
+        return _told(found.reason)
     made, (left, right) = figure(height=2.6, columns=2)
     left.barh(
         ["serving model", "new model"],
@@ -52,8 +43,8 @@ def champion(report: EvaluationReport) -> Picture:
     return Picture(made, found.reason)
 
 
-def _incomparable(found: Comparison) -> Picture:
+def _told(reason: str) -> Picture:
     made, (axes,) = figure(height=0.8)
     axes.set_axis_off()
-    axes.text(0, 0.5, "\n".join(wrap(found.reason, 90)), va="center", color=GREY)
-    return Picture(made, found.reason)
+    axes.text(0, 0.5, "\n".join(wrap(reason, 90)), va="center", color=GREY)
+    return Picture(made, reason)

@@ -114,6 +114,6 @@ def test_why_two_models_cannot_be_compared_is_shown() -> None:
     assert [text.get_text() for text in drawn.figure.axes[0].texts] == ["Other classes."]
 
 
-def test_a_model_without_a_champion_is_compared_with_nothing() -> None:
-    with pytest.raises(NotFound, match="compared with no other"):
-        comparison.champion(REPORT.model_copy(update={"comparison": None}))
+def test_that_no_model_served_is_shown() -> None:
+    drawn = comparison.champion(REPORT.model_copy(update={"comparison": None}))
+    assert drawn.description.endswith("was compared with no serving model.")
