@@ -59,7 +59,8 @@ class Hyperparameters(BaseModel):
 def parse(values: Mapping[str, str]) -> tuple[Hyperparameters, Options]:
     """Return the common hyperparameters and the architecture's own.
 
-    Strings that the SDK has quoted as JSON are unquoted; its own additions are passed over.
+    Strings that the SDK has quoted as JSON are unquoted; its own additions are passed over. An
+    option that is named like a common hyperparameter, such as ``image_size``, gets its value.
 
     Raises
     ------
@@ -85,7 +86,8 @@ def parse(values: Mapping[str, str]) -> tuple[Hyperparameters, Options]:
             f"image_size is {settings.image_size}; {settings.architecture} needs at least "
             f"{chosen.minimum_size} pixels."
         )
-    return settings, _validated(chosen.options, own)
+    shared = chosen.options.model_fields.keys() & Hyperparameters.model_fields.keys()
+    return settings, _validated(chosen.options, {**own, **settings.model_dump(include=shared)})
 
 
 def as_strings(settings: Hyperparameters, options: Options) -> dict[str, str]:

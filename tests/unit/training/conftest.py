@@ -41,15 +41,16 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def job(tmp_path: Path, shards: Path) -> Callable[..., MlFolder]:
-    """Return a function that lays out a training job with changed hyperparameters."""
+    """Return a function that lays out a training job; None takes a hyperparameter away."""
 
-    def lay_out(name: str = "ml", **changed: str) -> MlFolder:
+    def lay_out(name: str = "ml", **changed: str | None) -> MlFolder:
         ml = MlFolder(tmp_path / name)
         for split in ("train", "validation"):
             shutil.copytree(shards / split, ml.channel(split))
         config = ml.base / "input" / "config"
         config.mkdir(parents=True)
-        (config / "hyperparameters.json").write_text(json.dumps({**GIVEN, **changed}))
+        given = {key: value for key, value in {**GIVEN, **changed}.items() if value is not None}
+        (config / "hyperparameters.json").write_text(json.dumps(given))
         return ml
 
     return lay_out

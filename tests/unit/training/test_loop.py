@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.loops import run, same
 from visionml.contracts.container import MlFolder
+from visionml.dataset.shards import write_shard
 from visionml.errors import Conflict, DatasetInvalid, JobFailed
 from visionml.training import data
 from visionml.training.checkpoint import Checkpoints, State
@@ -140,4 +141,15 @@ def test_classes_that_training_never_saw_are_refused(job: Job) -> None:
     for path in ml.channel("train").glob("*.jsonl"):
         path.write_text(path.read_text().replace('"label":"7"', '"label":"1"'))
     with pytest.raises(DatasetInvalid, match="Validation holds classes that training does not: 7"):
+        run(ml)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_split_without_images_is_refused(job: Job, split: str) -> None:
+    ml = job()
+    folder = ml.channel(split)
+    for path in folder.iterdir():
+        path.unlink()
+    write_shard(folder, "part-00-00000", np.empty((0, 16, 16, 3), np.uint8), [])
+    with pytest.raises(DatasetInvalid, match=f"The channel {split} has no images. Import more"):
         run(ml)
