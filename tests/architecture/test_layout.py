@@ -20,6 +20,7 @@ EDGES = {
     "visionml/serving/process.py",
     "visionml/cdk/node.py",
     "visionml/desks/cdk_cli.py",
+    "visionml/desks/studio.py",
     "visionml/local/containers.py",
     "visionml/local/control.py",
     "visionml/local/server.py",
