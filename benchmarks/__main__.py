@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import commands, model_input, serving
+from benchmarks import commands, model_input, serving, training
 from benchmarks.record import Machine, Report
 from visionml.errors import VisionmlError
 
@@ -16,6 +16,7 @@ MEASUREMENTS = (
     model_input.model_input_2mp,
     serving.serving_throughput,
     serving.serving_p99_half_load,
+    training.training_loop,
     commands.cli_start,
     commands.synth,
     commands.deploy_local,
