@@ -136,7 +136,8 @@ class TrainingJob(Job):
                 self._upload(place, folders[0])
             raise
         if code:
-            reason = message_in(folders[0] / "output" / "failure") or lines.message()
+            left = (message_in(folder / "output" / "failure") for folder in folders)
+            reason = next(filter(None, left), "") or lines.message()
             raise JobFailed(exit_reason(code, reason, data="training"))
         return True
 
