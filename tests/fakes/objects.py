@@ -1,6 +1,7 @@
 """Objects in memory."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from visionml.errors import InvalidInput, NotFound
@@ -22,3 +23,8 @@ class MemoryObjects:
 
     def exists(self, address: str) -> bool:
         return address in self.objects
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        for address in sorted(self.objects):
+            if address.startswith(prefix):
+                yield address.removeprefix("s3://").partition("/")[2]

@@ -22,4 +22,11 @@ VARIABLES = {
     "MAXIMUM_CALIBRATION_ERROR": "0.15",
     "MAXIMUM_LATENCY_MS": "500.0",
     "UPLOAD_LIMIT_BYTES": "10485760",
+    "DATASETS_BUCKET": "datasets",
+    "VISION_IMAGE": "vision:1",
+    "REUSE_DAYS": "23",
+    "TUNING_SECONDS": "3600",
+    "TRAINING_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:training",
+    "RUN_TEMPLATE": '{"dataset":"digits","architecture":"small-cnn","image_size":32,'
+    '"hyperparameters":{}}',
 }

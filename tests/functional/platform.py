@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,13 @@ from visionml.desks.runs import TrainingRun
 from visionml.local.state import Project, State
 from visionml.workbench import Session
 
+TRIGGERED = {
+    "training.dataset": "triggered",
+    "training.on_dataset_ready": True,
+    "training.hyperparameters.epochs": 1,
+}
+"""Settings of the environment: only this dataset starts runs by itself, and short ones."""
+
 HYPERPARAMETERS: dict[str, Any] = {"epochs": 8, "batch_size": 64, "seed": 0}
 
 
@@ -27,6 +35,8 @@ class Deployed:
     """All 1,797 scans."""
     few: Dataset
     """Ten scans of each digit: enough for a run that is to end badly."""
+    few_files: Path
+    """The folder that they were imported from."""
 
     def start(
         self, dataset: Dataset, *, run_id: str | None = None, **hyperparameters: Any
@@ -52,14 +62,15 @@ def platform(
 ) -> Deployed:
     """The stacks of the environment ``local``, as `visionml deploy` leaves them."""
     with contextlib.chdir(local_project.folder.parent):
-        session = workbench.open("local", say=lambda _line: None)
+        session = workbench.open("local", overrides=TRIGGERED, say=lambda _line: None)
         session.stacks.deploy()
     folder = write_digits(tmp_path_factory.mktemp("digits"))
-    dataset = session.datasets.import_folder(folder, name="digits")
+    dataset = session.datasets.import_source(folder, name="digits")
     for label in folder.iterdir():
         for path in sorted(label.iterdir())[10:]:
             path.unlink()
-    return Deployed(session, dataset, session.datasets.import_folder(folder, name="few-digits"))
+    few = session.datasets.import_source(folder, name="few-digits")
+    return Deployed(session, dataset, few, folder)
 
 
 @pytest.fixture(scope="session")

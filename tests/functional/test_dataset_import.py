@@ -14,7 +14,7 @@ from visionml.aws.session import Aws
 from visionml.contracts import layout
 from visionml.contracts.dataset import DatasetRecord
 from visionml.dataset.catalog import Catalog
-from visionml.dataset.importer import import_folder
+from visionml.dataset.importer import import_source
 from visionml.errors import DatasetInvalid, InvalidInput, NotFound
 
 RAW, DATASETS = "import-test-raw", "import-test-datasets"
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def imported(folder: Path, aws: Aws, dataset: str, **options: Any) -> DatasetRecord:
-    return import_folder(
+    return import_source(
         folder, dataset=dataset, raw_bucket=RAW, datasets_bucket=DATASETS, aws=aws, **options
     )
 
@@ -121,7 +121,7 @@ def test_images_of_one_group_stay_on_one_side(aws: Aws, folder: Path, catalog: C
 
 def test_a_missing_bucket_says_to_deploy(aws: Aws, folder: Path) -> None:
     with pytest.raises(NotFound, match="bucket nowhere-at-all does not exist") as caught:
-        import_folder(
+        import_source(
             folder, dataset="x", raw_bucket="nowhere-at-all", datasets_bucket=DATASETS, aws=aws
         )
     assert "visionml deploy" in caught.value.hint

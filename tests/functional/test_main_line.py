@@ -25,7 +25,7 @@ def test_a_run_goes_through_every_step_and_registers_its_model(
 ) -> None:
     record = platform.session.models.open(trained.run.run_id)
     package = Packages(platform.session.aws.sagemaker).describe(record.model_package_arn)
-    for step in ("RecordStarted", "Prepare", "Train", "Evaluate", "Gate", "Register", "Done"):
+    for step in ("PlanRun", "Prepare", "Train", "Evaluate", "Gate", "Register", "Done"):
         assert step in trained.steps
     assert trained.report.accuracy >= 0.97
     assert record.metrics["accuracy"] == trained.report.accuracy
@@ -146,7 +146,7 @@ def test_a_run_id_never_trains_twice(platform: Deployed, trained: Trained) -> No
         states.describe_execution(executionArn=executions.arn_of(machine, run_id))["input"]
     )
     again = executions.start(states, machine, name=new_run_id(), payload=request)
-    with pytest.raises(JobFailed, match=r"at the step RecordStarted: Conflict: .*never trains"):
+    with pytest.raises(JobFailed, match=r"at the step PlanRun: Conflict: .*never trains"):
         executions.watch(states, again, interval_seconds=0.2)
     assert lineage(platform).get(run_node(run_id)).status == "registered"
 

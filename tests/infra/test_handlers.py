@@ -18,12 +18,15 @@ from visionml.contracts.names import Names
 from visionml.errors import NotFound
 
 RECORDS: dict[str, type[HandlerEnvironment]] = {
+    "candidate_chooser": records.CandidateChooserEnvironment,
     "deployment_planner": records.DeploymentPlannerEnvironment,
     "deployment_recorder": records.DeploymentRecorderEnvironment,
     "evaluation_gate": records.GateEnvironment,
     "inference_adapter": records.AdapterEnvironment,
     "model_registrar": records.RegistrarEnvironment,
+    "run_planner": records.RunPlannerEnvironment,
     "run_recorder": records.RunRecorderEnvironment,
+    "run_starter": records.RunStarterEnvironment,
 }
 HEAVY = ("torch", "numpy", "pandas", "onnxruntime", "pyvips", "aws_cdk", "starlette")
 

@@ -11,7 +11,16 @@ from tests.infra.conftest import Synthesised
 from visionml.cdk.units.states import template
 from visionml.contracts import layout
 from visionml.contracts.deployment import DeploymentReport
-from visionml.contracts.training import GateRequest, RegistrationRequest, RunEvent, TrainingRequest
+from visionml.contracts.training import (
+    METRICS,
+    STEPS,
+    CandidateRequest,
+    GateRequest,
+    RegistrationRequest,
+    RunEvent,
+    RunStart,
+    TrainingRequest,
+)
 
 RUN = "run-20260101-120000-abcd"
 REQUEST = {
@@ -19,6 +28,21 @@ REQUEST = {
     "dataset": "digits",
     "dataset_version": "v1",
     "hyperparameters": {"epochs": "3"},
+}
+SHARDS = f"s3://datasets/prepared/digits/v1/32/{RUN}-prepare/"
+PLAN: dict[str, Any] = {
+    **{name: {"job": f"{RUN}-{name}", "wanted": True} for name in STEPS},
+    "prepared_s3_uri": SHARDS,
+    "hyperparameters": {"epochs": "3", "run_id": RUN},
+    "tuning_hyperparameters": {"run_id": RUN},
+    "tuning": {"Strategy": "Random"},
+}
+CANDIDATE = {
+    "job": f"{RUN}-train",
+    "artefact_s3_uri": f"s3://models/runs/{RUN}/output/{RUN}-train/output/model.tar.gz",
+    "metric": "validation_accuracy",
+    "value": 0.9,
+    "tuned": {},
 }
 VERDICT = {"passed": False, "reason": "too low", "gates": []}
 DEPLOYMENT = {"model_version": RUN, "deployment_id": "dep-20260101-120000-abcd"}
@@ -100,7 +124,7 @@ def test_the_contracts_defaults_complete_a_request(request_: dict[str, Any]) -> 
 def test_preparing_reads_the_manifests_images_sharded_by_key(
     training: dict[str, Any], request_: dict[str, Any]
 ) -> None:
-    job = evaluated(training["Prepare"]["Arguments"], request=request_)
+    job = evaluated(training["Prepare"]["Arguments"], request=request_, plan=PLAN)
     images, manifest = (each["S3Input"] for each in job["ProcessingInputs"])
     bucket = "s3://ml-pipeline-datasets-local-us-east-1-000000000000"
 
@@ -112,69 +136,84 @@ def test_preparing_reads_the_manifests_images_sharded_by_key(
     assert images["S3DataDistributionType"] == "ShardedByS3Key"
     assert manifest["S3Uri"] == f"{bucket}/manifests/digits/v1/"
     (output,) = job["ProcessingOutputConfig"]["Outputs"]
-    assert output["S3Output"]["S3Uri"] == f"{bucket}/{layout.prepared_folder('digits', 'v1', 32)}"
+    assert output["S3Output"]["S3Uri"] == SHARDS
     assert output["S3Output"]["LocalPath"] == "/opt/ml/processing/output"
+
+
+def channels(job: dict[str, Any]) -> dict[str, str]:
+    return {
+        each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"]
+        for each in job["InputDataConfig"]
+    }
 
 
 def test_training_reads_what_preparing_wrote(
     training: dict[str, Any], request_: dict[str, Any]
 ) -> None:
-    job = evaluated(training["Train"]["Arguments"], request=request_)
-    channels = {
-        each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"]
-        for each in job["InputDataConfig"]
-    }
+    job = evaluated(
+        training["Train"]["Arguments"], request=request_, plan=PLAN, tuned={"epochs": "9"}
+    )
     models = "s3://ml-pipeline-models-local-us-east-1-000000000000"
 
-    prepared = "ml-pipeline-datasets-local-us-east-1-000000000000/prepared/digits/v1/32"
-    assert channels == {
-        "train": f"s3://{prepared}/train/",
-        "validation": f"s3://{prepared}/validation/",
-    }
+    assert channels(job) == {split: f"{SHARDS}{split}/" for split in ("train", "validation")}
     assert job["TrainingJobName"] == f"{RUN}-train"
     assert job["OutputDataConfig"]["S3OutputPath"] == f"{models}/{layout.run_output(RUN)}"
     assert job["CheckpointConfig"]["S3Uri"] == f"{models}/{layout.run_checkpoints(RUN)}"
-    assert job["HyperParameters"] == {
-        "epochs": "3",
-        "architecture": "small-cnn",
-        "run_id": RUN,
-        "dataset": "digits",
-        "dataset_version": "v1",
-        "image_size": "32",
+    assert job["HyperParameters"] == {"epochs": "9", "run_id": RUN}
+
+
+def test_tuning_runs_the_planned_search_on_the_same_shards(
+    training: dict[str, Any], request_: dict[str, Any]
+) -> None:
+    job = evaluated(training["Tune"]["Arguments"], request=request_, plan=PLAN)
+    each = job["TrainingJobDefinition"]
+
+    assert job["HyperParameterTuningJobName"] == f"{RUN}-tune"
+    assert len(f"{RUN}-tune-10") <= 32
+    assert job["HyperParameterTuningJobConfig"] == PLAN["tuning"]
+    assert each["StaticHyperParameters"] == {"run_id": RUN}
+    assert channels(each) == {split: f"{SHARDS}{split}/" for split in ("train", "validation")}
+    assert "CheckpointConfig" not in each
+    metrics = {metric["Name"] for metric in each["AlgorithmSpecification"]["MetricDefinitions"]}
+    assert metrics == set(METRICS)
+
+
+CHAMPION = {"version": "run-20251231-120000-abcd", "artefact_s3_uri": "s3://models/champion"}
+
+
+@pytest.mark.parametrize("champion", [None, CHAMPION])
+def test_evaluating_reads_the_best_model_and_the_champion(
+    training: dict[str, Any], request_: dict[str, Any], champion: dict[str, str] | None
+) -> None:
+    chosen = {"candidate": CANDIDATE, "champion": champion}
+    job = evaluated(training["Evaluate"]["Arguments"], request=request_, plan=PLAN, chosen=chosen)
+    inputs = {each["InputName"]: each["S3Input"] for each in job["ProcessingInputs"]}
+
+    expected = {
+        "model": CANDIDATE["artefact_s3_uri"],
+        "holdout": f"{SHARDS}holdout/",
+        "validation": f"{SHARDS}validation/",
+        **({"champion": CHAMPION["artefact_s3_uri"]} if champion else {}),
     }
-
-
-def test_a_request_cannot_give_a_run_another_identity(
-    training: dict[str, Any], request_: dict[str, Any]
-) -> None:
-    forged = {**request_, "hyperparameters": {"run_id": "run-other", "dataset": "other"}}
-    hyperparameters = evaluated(training["Train"]["Arguments"]["HyperParameters"], request=forged)
-
-    assert (hyperparameters["run_id"], hyperparameters["dataset"]) == (RUN, "digits")
-
-
-def test_evaluating_reads_what_training_left(
-    training: dict[str, Any], request_: dict[str, Any]
-) -> None:
-    job = evaluated(training["Evaluate"]["Arguments"], request=request_)
-    model, *splits = (each["S3Input"] for each in job["ProcessingInputs"])
-
-    assert model["S3Uri"].endswith(f"/{layout.run_artefact(RUN, f'{RUN}-train')}")
-    assert model["LocalPath"] == "/opt/ml/processing/model"
-    for name, given in zip(("holdout", "validation"), splits, strict=True):
-        assert given["S3Uri"].endswith(f"/prepared/digits/v1/32/{name}/")
-        assert given["LocalPath"] == f"/opt/ml/processing/{name}"
+    assert {name: each["S3Uri"] for name, each in inputs.items()} == expected
+    for name, each in inputs.items():
+        assert each["LocalPath"] == f"/opt/ml/processing/{name}"
     assert job["AppSpecification"]["ContainerArguments"] == ["--answered-accuracy", "0.99"]
     (output,) = job["ProcessingOutputConfig"]["Outputs"]
     assert output["S3Output"]["S3Uri"].endswith(f"/{layout.run_evaluation(RUN)}")
     assert output["S3Output"]["LocalPath"] == "/opt/ml/processing/evaluation"
 
 
+@pytest.mark.parametrize("mode", ["train", "tune", "both"])
 def test_functions_of_the_training_machine_get_what_their_contracts_say(
-    training: dict[str, Any], request_: dict[str, Any]
+    training: dict[str, Any], request_: dict[str, Any], mode: str
 ) -> None:
+    tuning = {"ranges": {"learning_rate": {"min": 0.001, "max": 0.1}}}
     bindings = {
-        "request": request_,
+        "request": {**request_, "mode": mode, "tuning": None if mode == "train" else tuning},
+        "plan": PLAN,
+        "chosen": {"candidate": CANDIDATE, "champion": None},
+        "artefact": CANDIDATE["artefact_s3_uri"],
         "verdict": VERDICT,
         "failure": {"step": "Train", "error": "E", "cause": "C"},
         "states": {"context": {"Execution": {"Id": "arn:execution"}}},
@@ -183,8 +222,12 @@ def test_functions_of_the_training_machine_get_what_their_contracts_say(
     def payload(state: str) -> Any:
         return evaluated(training[state]["Arguments"]["Payload"], **bindings)
 
+    assert RunStart.model_validate(payload("PlanRun")).execution == "arn:execution"
     actions = {
-        "RecordStarted": "started",
+        "RecordPrepared": "finished",
+        "RecordTuned": "finished",
+        "RecordTrained": "finished",
+        "RecordEvaluated": "finished",
         "RecordRegistered": "registered",
         "RecordRejected": "rejected",
         "RecordFailed": "failed",
@@ -192,12 +235,78 @@ def test_functions_of_the_training_machine_get_what_their_contracts_say(
     for state, action in actions.items():
         event = RunEvent.model_validate(payload(state))
         assert (event.action, event.execution) == (action, "arn:execution")
+        assert isinstance(event.request, TrainingRequest)
     assert RunEvent.model_validate(payload("RecordFailed")).step == "Train"
+    assert RunEvent.model_validate(payload("RecordPrepared")).output == SHARDS
     report = GateRequest.model_validate(payload("Gate")).evaluation_s3_uri
     assert report.endswith(f"/{layout.run_evaluation(RUN)}/{layout.EVALUATION_REPORT}")
+    assert RunEvent.model_validate(payload("RecordEvaluated")).output == report
     registration = RegistrationRequest.model_validate(payload("Register"))
     assert registration.evaluation_s3_uri == report
-    assert registration.artefact_s3_uri.endswith(f"{RUN}-train/output/model.tar.gz")
+    assert registration.artefact_s3_uri == CANDIDATE["artefact_s3_uri"]
+    best = CandidateRequest.model_validate(payload("Choose"))
+    jobs = {"train": (None, "train"), "tune": ("tune", None), "both": ("tune", "train")}[mode]
+    named = tuple(f"{RUN}-{job}" if job else None for job in jobs)
+    assert (best.tuning_job, best.training_job) == named
+    assert CandidateRequest.model_validate(payload("ChooseTuned")).training_job is None
+
+
+@pytest.mark.parametrize("mode", ["train", "tune", "both"])
+@pytest.mark.parametrize("done", [(), ("prepare",), ("prepare", "tune", "train", "evaluate")])
+def test_the_machine_passes_by_what_the_plan_does_not_want(
+    training: dict[str, Any], request_: dict[str, Any], mode: str, done: tuple[str, ...]
+) -> None:
+    jobs = {"train": {"train"}, "tune": {"tune"}, "both": {"tune", "train"}}[mode]
+    wanted = ({"prepare", "evaluate"} | jobs) - set(done)
+    plan = {name: {"job": name, "wanted": name in wanted} for name in STEPS}
+    bindings = {"plan": plan, "request": {**request_, "mode": mode}, "verdict": {"passed": True}}
+    passed, state = [], "PlanRun"
+    while training[state]["Type"] != "Succeed":
+        passed.append(state)
+        if training[state]["Type"] != "Choice":
+            state = training[state]["Next"]
+            continue
+        choices = training[state]["Choices"]
+        hits = [each["Next"] for each in choices if evaluated(each["Condition"], **bindings)]
+        state = hits[0] if hits else training[state]["Default"]
+
+    ran = [each for each in passed if each in {"Prepare", "Tune", "Train", "Evaluate"}]
+    assert ran == [name.capitalize() for name in STEPS if name in wanted]
+    assert ("ChooseTuned" in passed) == (mode == "both" and "train" in wanted)
+    assert passed[-5:] == [
+        "Passed",
+        "Register",
+        "RecordRegistered",
+        "PublishCompleted",
+        "AnnounceCompleted",
+    ]
+
+
+def test_every_end_of_a_run_is_published(
+    training: dict[str, Any], request_: dict[str, Any]
+) -> None:
+    bindings = {
+        "request": request_,
+        "model": {"model_version": RUN, "model_package_arn": "arn:package"},
+        "verdict": VERDICT,
+        "failure": {"step": "Train", "error": "E", "cause": "C"},
+    }
+    kinds = {}
+    for state in ("PublishCompleted", "PublishRejected", "PublishFailed"):
+        (entry,) = evaluated(training[state]["Arguments"], **bindings)["Entries"]
+        assert entry["Source"] == "visionml.training"
+        assert entry["Detail"]["run_id"] == RUN
+        kinds[entry["DetailType"]] = entry["Detail"]
+    assert kinds["Training Run Completed"]["model_package_arn"] == "arn:package"
+    assert kinds["Training Run Rejected"]["verdict"] == VERDICT
+    assert kinds["Training Run Failed"]["step"] == "Train"
+
+
+def test_a_refused_run_is_no_failure_of_the_run_that_has_its_id(training: dict[str, Any]) -> None:
+    (choice,) = training["IsRecorded"]["Choices"]
+    assert evaluated(choice["Condition"], told="failed") is True
+    assert evaluated(choice["Condition"], told="started") is False
+    assert training["IsRecorded"]["Default"] == "Failed"
 
 
 def test_a_model_below_the_gate_ends_the_run_with_the_reason(training: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ def test_interface_endpoints_are_paid_for_in_private_networks_only(
             "com.amazonaws.us-east-1.sagemaker.api",
             "com.amazonaws.us-east-1.sagemaker.runtime",
             "com.amazonaws.us-east-1.ssm",
+            "com.amazonaws.us-east-1.states",
         ]
         if private
         else []
@@ -73,5 +74,5 @@ def test_flows_are_logged_and_the_log_is_encrypted(environment: Synthesised) -> 
 def test_functions_of_a_private_network_run_inside_it(environment: Synthesised) -> None:
     inside = ["VpcConfig" in each for each in environment.properties("AWS::Lambda::Function")]
 
-    assert len(inside) == 6
+    assert len(inside) == 9
     assert set(inside) == {environment.settings.private_network}

@@ -106,6 +106,38 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
     ("role", "actions"),
     [
         (
+            "HandlersRunPlanner",
+            {
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "s3:GetObject",
+                "s3:ListBucket",
+                "sagemaker:DescribeHyperParameterTuningJob",
+                "sagemaker:DescribeProcessingJob",
+                "sagemaker:DescribeTrainingJob",
+                "states:DescribeExecution",
+            },
+        ),
+        (
+            "HandlersCandidateChooser",
+            {
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "sagemaker:DescribeTrainingJob",
+                "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+                "ssm:GetParameter",
+            },
+        ),
+        (
+            "HandlersRunStarter",
+            {
+                "s3:GetObject",
+                "s3:ListBucket",
+                "states:DescribeExecution",
+                "states:StartExecution",
+            },
+        ),
+        (
             "HandlersRunRecorder",
             {"dynamodb:GetItem", "dynamodb:PutItem"},
         ),
@@ -162,12 +194,14 @@ def test_each_function_may_do_its_own_work_and_nothing_else(
 def test_the_training_machine_may_await_the_jobs_it_starts(environment: Synthesised) -> None:
     found = granted(environment, "TrainingRole")
 
-    for kind in ("TrainingJob", "ProcessingJob"):
+    for kind in ("TrainingJob", "ProcessingJob", "HyperParameterTuningJob"):
         assert {f"sagemaker:{verb}{kind}" for verb in ("Create", "Describe", "Stop")} <= found
     assert {"events:PutTargets", "events:PutRule", "events:DescribeRule"} <= found
     rules = json.dumps(statements(environment))
     assert "rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule" in rules
     assert "rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule" in rules
+    assert "rule/StepFunctionsGetEventsForSageMakerTuningJobsRule" in rules
+    assert "events:PutEvents" in found
 
 
 def test_nobody_may_delete(environment: Synthesised) -> None:

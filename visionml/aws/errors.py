@@ -73,6 +73,7 @@ _BY_CODE: dict[str, type[VisionmlError]] = {
 _BY_MESSAGE: tuple[tuple[str, type[VisionmlError]], ...] = (
     ("could not find", NotFound),
     ("does not exist", NotFound),
+    ("resource not found", NotFound),
     ("cannot create already existing", Conflict),
     ("already exists", Conflict),
     ("cannot update in-progress", Conflict),

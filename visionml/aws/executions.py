@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from visionml.aws.errors import translated
 from visionml.contracts.deployment import ROLLED_BACK
 from visionml.contracts.training import BELOW_GATE
-from visionml.errors import Conflict, GateFailed, JobFailed, RolledBack, Unavailable
+from visionml.errors import (
+    Conflict,
+    GateFailed,
+    JobFailed,
+    NotFound,
+    RolledBack,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -70,6 +77,15 @@ def start(states: "SFNClient", machine_arn: str, *, name: str, payload: dict[str
         raise Conflict(
             f"{name} was started before with other settings.", hint="Use a new id."
         ) from error
+
+
+def status(states: "SFNClient", execution_arn: str) -> str | None:
+    """Return an execution's status, such as ``RUNNING``; None when there is no such execution."""
+    try:
+        with translated(f"look at the execution {execution_arn}"):
+            return states.describe_execution(executionArn=execution_arn)["status"]
+    except NotFound:
+        return None
 
 
 def watch(

@@ -1,7 +1,7 @@
 """Objects in S3, named by ``s3://bucket/key`` URIs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visionml.aws.errors import translated
@@ -49,8 +49,8 @@ class Objects:
     def __init__(self, client: "S3Client") -> None:
         self._client = client
 
-    def read_bytes(self, address: str) -> bytes:
-        """Return an object's bytes.
+    def read_bytes(self, address: str, *, check: Callable[[int], None] | None = None) -> bytes:
+        """Return an object's bytes; `check` is told their number first and may raise.
 
         Raises
         ------
@@ -59,7 +59,11 @@ class Objects:
         """
         bucket, key = parse_uri(address)
         with translated(f"read {address}"):
-            return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            found = self._client.get_object(Bucket=bucket, Key=key)
+            with found["Body"] as body:
+                if check:
+                    check(found["ContentLength"])
+                return body.read()
 
     def read_text(self, address: str) -> str:
         """Return an object's UTF-8 text."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBServiceResource
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
@@ -120,6 +121,11 @@ class Aws:
     def logs(self) -> "CloudWatchLogsClient":
         """Amazon CloudWatch Logs."""
         return self.client("logs")  # type: ignore[no-any-return]
+
+    @cached_property
+    def events(self) -> "EventBridgeClient":
+        """Amazon EventBridge."""
+        return self.client("events")  # type: ignore[no-any-return]
 
     @cached_property
     def sns(self) -> "SNSClient":

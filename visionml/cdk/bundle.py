@@ -14,6 +14,9 @@ _BASE = ("visionml/__init__.py", "visionml/errors.py", "visionml/contracts", "vi
 
 HANDLERS = (
     *_BASE,
+    "visionml/dataset/__init__.py",
+    "visionml/dataset/catalog.py",
+    "visionml/dataset/manifest.py",
     "visionml/evaluation/__init__.py",
     "visionml/evaluation/gate.py",
     "visionml/registry",

@@ -1,6 +1,5 @@
 """``visionml dataset``: import a folder, list versions."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +8,13 @@ from visionml.cli.options import AsJson, Environment, print_frame, print_pairs
 
 dataset = typer.Typer(name="dataset", help="Import and list datasets.", no_args_is_help=True)
 
-Folder = Annotated[Path, typer.Argument(help="One folder per class, such as photos/cat/1.jpg.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATH|s3://...",
+        help="One folder per class, such as photos/cat/1.jpg, or a CSV file with path and label.",
+    ),
+]
 Name = Annotated[str, typer.Option("--name", help="The dataset's name.")]
 Group = Annotated[
     str | None,
@@ -20,7 +25,7 @@ Seed = Annotated[int, typer.Option(help="Decides which image goes to which side 
 
 @dataset.command("import")
 def import_(
-    path: Folder,
+    source: Source,
     *,
     name: Name,
     group: Group = None,
@@ -28,7 +33,7 @@ def import_(
     environment: Environment = "local",
     as_json: AsJson = False,
 ) -> None:
-    """Make a dataset version of a folder of images; the same folder gives the same version."""
+    """Make a dataset version of images; the same images give the same version."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -43,8 +48,8 @@ def import_(
                 tasks[stage] = shown.add_task("Uploading")
             shown.update(tasks[stage], completed=done, total=total)
 
-        made = session.datasets.import_folder(
-            path, name=name, seed=seed, group_pattern=group, on_progress=tell
+        made = session.datasets.import_source(
+            source, name=name, seed=seed, group_pattern=group, on_progress=tell
         )
     record = made.record
     facts = {

@@ -11,8 +11,9 @@ import typer
 from visionml.cli.datasets import dataset
 from visionml.cli.demo import demo
 from visionml.cli.local import local
-from visionml.cli.models import evaluate, lineage, predict, promote, train
+from visionml.cli.models import evaluate, lineage, predict, promote
 from visionml.cli.stacks import deploy, destroy, synth
+from visionml.cli.training import train
 from visionml.errors import VisionmlError
 
 app = typer.Typer(

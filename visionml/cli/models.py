@@ -1,4 +1,4 @@
-"""``visionml train``, ``evaluate``, ``promote``, ``predict`` and ``lineage``."""
+"""``visionml evaluate``, ``promote``, ``predict`` and ``lineage``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,16 +13,7 @@ from visionml.cli.options import (
     print_pairs,
     progress,
 )
-from visionml.errors import InvalidInput
 
-Dataset = Annotated[str, typer.Option(help="The dataset's name.")]
-DatasetVersion = Annotated[str | None, typer.Option(help="By default the newest.")]
-Architecture = Annotated[str, typer.Option(help="A shipped name, or package.module:NAME.")]
-ImageSize = Annotated[int, typer.Option(help="Height and width of the model's input in pixels.")]
-Hyperparameters = Annotated[
-    list[str] | None, typer.Option("--set", help="A hyperparameter, such as epochs=12; repeatable.")
-]
-Wait = Annotated[bool, typer.Option(help="Wait until the run has ended.")]
 OptionalVersion = Annotated[
     str | None, typer.Argument(help="A model version, which is its run's id; else the newest.")
 ]
@@ -30,34 +21,6 @@ Image = Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP file.")]
 Subject = Annotated[
     str, typer.Argument(help="A run, model version, deployment, or DATASET@VERSION.")
 ]
-
-
-def train(
-    *,
-    dataset: Dataset,
-    dataset_version: DatasetVersion = None,
-    architecture: Architecture = "small-cnn",
-    image_size: ImageSize = 32,
-    hyperparameters: Hyperparameters = None,
-    wait: Wait = True,
-    environment: Environment = "local",
-    as_json: AsJson = False,
-) -> None:
-    """Train, evaluate and, when the gate is passed, register a model."""
-    from visionml import workbench
-
-    given = dict(_pair(text) for text in hyperparameters or [])
-    session = workbench.open(environment, say=progress(as_json=as_json))
-    chosen = session.datasets.open(dataset, dataset_version)
-    run = session.runs.start(
-        chosen.name,
-        chosen.version,
-        architecture=architecture,
-        image_size=image_size,
-        **given,
-    )
-    status = run.watch().status if wait else "started"
-    print_pairs({"run": run.run_id, "status": status}, as_json=as_json)
 
 
 def evaluate(
@@ -119,10 +82,3 @@ def lineage(
     print_frame(trace.nodes(), as_json=False, empty="")
     typer.echo("")
     print_frame(trace.edges(), as_json=False, empty="It is not linked to anything.")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise InvalidInput(f"{text!r} is not a hyperparameter.", hint="Write it as epochs=12.")
-    return name, value

@@ -37,7 +37,8 @@ class RefusedImage(BaseModel):
 
     file: str
     reason: str
-    """A stable code: one of `visionml.imaging.inspect`, ``duplicate`` or ``conflicting_label``."""
+    """A stable code: one of `visionml.imaging.inspect`, or ``unreadable``, ``bad_label``,
+    ``duplicate``, ``conflicting_label``."""
     detail: str
 
 

@@ -55,6 +55,35 @@ class RunRecorderEnvironment(HandlerEnvironment):
     lineage_table: str
 
 
+class RunPlannerEnvironment(HandlerEnvironment):
+    """``handlers/run_planner.py``: claims a run and says what is left to do of it."""
+
+    lineage_table: str
+    datasets_bucket: str
+    models_bucket: str
+    vision_image: str
+    """Shards that another image has prepared are not used again."""
+    reuse_days: int
+    """How old shards may be that are used again; the bucket forgets them later than this."""
+    tuning_seconds: int
+
+
+class CandidateChooserEnvironment(HandlerEnvironment):
+    """``handlers/candidate_chooser.py``: looks up the best model of a run."""
+
+    lineage_table: str
+    resource_prefix: str
+
+
+class RunStarterEnvironment(HandlerEnvironment):
+    """``handlers/run_starter.py``: starts a run on an event."""
+
+    training_machine_arn: str
+    datasets_bucket: str
+    run_template: str
+    """JSON: what the requests of runs that nobody starts by hand have in common."""
+
+
 class RegistrarEnvironment(HandlerEnvironment):
     """``handlers/model_registrar.py``: creates the model package, version metadata and lineage."""
 

@@ -4,7 +4,7 @@
 bucket ``raw``        ``images/{dataset}/{label}/{file}``
 bucket ``datasets``   ``manifests/{dataset}/{version}/`` manifest.jsonl, dataset.json,
                       refused.jsonl, objects.manifest;
-                      ``prepared/{dataset}/{version}/{size}/{split}/part-*.npy|.jsonl``
+                      ``prepared/{dataset}/{version}/{size}/{job}/{split}/part-*.npy|.jsonl``
 bucket ``models``     ``runs/{run}/`` output/JOB/output/model.tar.gz, checkpoints/,
                       evaluation/report.json
 ====================  ===========================================================
@@ -33,9 +33,12 @@ def manifest_folder(dataset: str, version: str) -> str:
     return f"manifests/{dataset}/{version}/"
 
 
-def prepared_folder(dataset: str, version: str, image_size: int | str) -> str:
-    """Return the prefix of a version's model-ready shards, above the folder of each split."""
-    return f"prepared/{dataset}/{version}/{image_size}/"
+def prepared_folder(dataset: str, version: str, image_size: int | str, job: str) -> str:
+    """Return the prefix of the model-ready shards that a job leaves, above that of each split.
+
+    Each job has a folder of its own: shards are never mixed with those of a job that failed.
+    """
+    return f"prepared/{dataset}/{version}/{image_size}/{job}/"
 
 
 def run_folder(run_id: str) -> str:

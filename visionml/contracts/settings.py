@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from visionml.contracts.dataset import DatasetName
 from visionml.contracts.gates import Gates, Share
 from visionml.errors import SettingsInvalid
 
@@ -44,11 +45,22 @@ class _Record(BaseModel):
 class TrainingSettings(_Record):
     """How models are trained and what they must reach to be registered."""
 
+    dataset: DatasetName | None = None
+    """What the schedule trains on, at its newest version; without one there is no schedule."""
     schedule_hours: Positive = 24
+    on_dataset_ready: bool = False
+    """Train whenever a version of the dataset above, or of any where none is named, is ready."""
+    architecture: str = "small-cnn"
+    image_size: Annotated[int, Field(ge=8, le=1024)] = 32
+    hyperparameters: dict[str, Annotated[str, BeforeValidator(str)]] = {}
+    """Of these three are the runs that nobody starts by hand."""
     instance_type: InstanceType = "ml.m5.xlarge"
     instance_count: Positive = 1
     volume_gb: Positive = 30
     max_runtime_seconds: Positive = 3600
+    """Of one job."""
+    tuning_max_runtime_seconds: Annotated[int, Field(ge=120, le=15_768_000)] = 4 * 3600
+    """Of a tuning with all its jobs."""
     spot: bool = True
     gates: Gates = Gates()
     answered_accuracy: Share = 0.99

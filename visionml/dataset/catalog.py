@@ -8,6 +8,34 @@ from visionml.dataset.manifest import parse_manifest
 from visionml.errors import NotFound
 
 
+def versions(objects: Objects, bucket: str, dataset: str | None = None) -> list[DatasetRecord]:
+    """Return the records of all versions in a bucket, or of one dataset's, the newest first."""
+    prefix = "manifests/" if dataset is None else f"manifests/{dataset}/"
+    records = [
+        DatasetRecord.model_validate_json(objects.read_bytes(uri(bucket, key)))
+        for key in objects.keys(uri(bucket, prefix))
+        if key.endswith(f"/{layout.DATASET_RECORD}")
+    ]
+    return sorted(records, key=lambda record: record.created, reverse=True)
+
+
+def latest(objects: Objects, bucket: str, dataset: str) -> DatasetRecord:
+    """Return the record of a dataset's newest version.
+
+    Raises
+    ------
+    NotFound
+        The dataset has no version.
+    """
+    found = versions(objects, bucket, dataset)
+    if not found:
+        raise NotFound(
+            f"The dataset {dataset!r} has no version in {bucket}.",
+            hint=f"Run `visionml dataset import FOLDER --name {dataset}`.",
+        )
+    return found[0]
+
+
 class Catalog:
     """The dataset versions of one environment."""
 
@@ -18,17 +46,7 @@ class Catalog:
 
     def versions(self, dataset: str | None = None) -> list[DatasetRecord]:
         """Return the records of all versions, or of one dataset's, the newest first."""
-        prefix = "manifests/" if dataset is None else f"manifests/{dataset}/"
-        addresses = [
-            uri(self._datasets_bucket, key)
-            for key in self._objects.keys(uri(self._datasets_bucket, prefix))
-            if key.endswith(f"/{layout.DATASET_RECORD}")
-        ]
-        records = [
-            DatasetRecord.model_validate_json(self._objects.read_bytes(address))
-            for address in addresses
-        ]
-        return sorted(records, key=lambda record: record.created, reverse=True)
+        return versions(self._objects, self._datasets_bucket, dataset)
 
     def latest(self, dataset: str) -> DatasetRecord:
         """Return the record of a dataset's newest version.
@@ -38,13 +56,7 @@ class Catalog:
         NotFound
             The dataset has no version.
         """
-        versions = self.versions(dataset)
-        if not versions:
-            raise NotFound(
-                f"The dataset {dataset!r} has no version in {self._datasets_bucket}.",
-                hint=f"Run `visionml dataset import FOLDER --name {dataset}`.",
-            )
-        return versions[0]
+        return latest(self._objects, self._datasets_bucket, dataset)
 
     def record(self, dataset: str, version: str) -> DatasetRecord:
         """Return one version's record.

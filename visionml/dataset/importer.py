@@ -1,4 +1,4 @@
-"""Import a folder per class as a dataset version: images to S3, then the files that name them.
+"""Import images as a dataset version: the images to S3, then the files that name them.
 
 Keys carry the hash of the image, so an object is never replaced and every version stays what it
 was. ``dataset.json`` is written last and only once: without it, there is no version to be found.
@@ -12,10 +12,12 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import TypeAdapter, ValidationError
 
+from visionml.aws import events
 from visionml.aws.s3 import Objects, uri
 from visionml.aws.session import Aws
 from visionml.contracts import layout
 from visionml.contracts.dataset import DatasetName, DatasetRecord, ManifestEntry
+from visionml.contracts.events import DATASET_READY, DATASET_SOURCE, DatasetReady
 from visionml.dataset.manifest import (
     counts_of,
     lines_text,
@@ -24,7 +26,8 @@ from visionml.dataset.manifest import (
     version_of,
 )
 from visionml.dataset.scan import Progress, Scan, ScannedImage, scan
-from visionml.dataset.splits import DEFAULT_FRACTIONS, Candidate, Fractions, assign
+from visionml.dataset.sources import find
+from visionml.dataset.splits import DEFAULT_FRACTIONS, Candidate, Fractions, assign, checked
 from visionml.errors import Conflict, InvalidInput, NotFound
 from visionml.imaging.inspect import Limits
 
@@ -32,8 +35,8 @@ _UPLOADS = 16  # at once; one client connection each
 _HASH_CHARACTERS = 12
 
 
-def import_folder(
-    source: Path,
+def import_source(
+    source: Path | str,
     *,
     dataset: str,
     raw_bucket: str,
@@ -45,33 +48,37 @@ def import_folder(
     limits: Limits | None = None,
     on_progress: Progress | None = None,
 ) -> DatasetRecord:
-    """Make a dataset version of `source`, one folder per class, and return its record.
+    """Make a dataset version of `source`, announce it on the event bus and return its record.
 
-    Importing the same folder again gives the same version, with the record of the first time;
-    only what is missing in the buckets is uploaded. Images whose file names give the same text
-    for `group_pattern` (a regular expression: its first group, or all of the match) stay on one
-    side of the split.
+    `source` is a folder or an ``s3://`` prefix with one folder per class, or a manifest: see
+    `visionml.dataset.sources`. Importing the same again gives the same version, with the record
+    of the first time; only what is missing in the buckets is uploaded. Images of one group stay on
+    one side of the split: the manifest names it, or the file's path gives it by `group_pattern`
+    (a regular expression: its first group, or all of the match).
 
     Raises
     ------
     DatasetInvalid
-        The folder cannot become a dataset: see `visionml.dataset.scan` and `.splits`.
+        The source cannot become a dataset: see `visionml.dataset.scan` and `.splits`.
     NotFound
         A bucket does not exist.
+    Unavailable
+        The version is made, but could not be announced; importing again announces it.
     """
     _check_name(dataset)
     pattern = _compiled(group_pattern)
     objects = Objects(aws.s3)
     present = _keys(objects, raw_bucket, layout.raw_images(dataset))
     _keys(objects, datasets_bucket, layout.manifest_folder(dataset, "-"))
-    scanned = scan(source, limits=limits or Limits(), on_progress=on_progress)
+    limits = limits or Limits()
+    scanned = scan(find(source, objects), limits=limits, on_progress=on_progress)
     keys = [_key(dataset, image) for image in scanned.images]
     entries = _entries(scanned.images, keys, pattern, seed=seed, fractions=fractions)
     missing = [
         (image, key) for image, key in zip(scanned.images, keys, strict=True) if key not in present
     ]
-    _upload(missing, raw_bucket, objects, on_progress)
-    return _publish(
+    _upload(missing, raw_bucket, objects, limits=limits, on_progress=on_progress)
+    record = _publish(
         entries,
         scanned,
         dataset=dataset,
@@ -81,6 +88,15 @@ def import_folder(
         datasets_bucket=datasets_bucket,
         objects=objects,
     )
+    ready = DatasetReady(
+        dataset=dataset,
+        version=record.version,
+        created=record.created,
+        images=record.images,
+        classes=len(record.classes),
+    )
+    events.publish(aws.events, ready, source=DATASET_SOURCE, kind=DATASET_READY)
+    return record
 
 
 def _check_name(dataset: str) -> None:
@@ -113,7 +129,7 @@ def _keys(objects: Objects, bucket: str, prefix: str) -> set[str]:
 
 
 def _key(dataset: str, image: ScannedImage) -> str:
-    path = PurePosixPath(image.file)
+    path = PurePosixPath(image.file.path)
     name = f"{path.stem}.{image.sha256[:_HASH_CHARACTERS]}{path.suffix}"
     return layout.raw_image(dataset, image.label, path.with_name(name).as_posix())
 
@@ -127,13 +143,15 @@ def _entries(
     fractions: Fractions,
 ) -> list[ManifestEntry]:
     groups = [_group(image, pattern) for image in images]
-    splits = assign(
-        [
-            Candidate(key, image.label, image.sha256, group)
-            for image, key, group in zip(images, keys, groups, strict=True)
-        ],
-        seed=seed,
-        fractions=fractions,
+    candidates = [
+        Candidate(key, image.label, image.sha256, group)
+        for image, key, group in zip(images, keys, groups, strict=True)
+    ]
+    given = {
+        key: image.file.split for image, key in zip(images, keys, strict=True) if image.file.split
+    }
+    splits = (
+        checked(candidates, given) if given else assign(candidates, seed=seed, fractions=fractions)
     )
     return [
         ManifestEntry(
@@ -152,7 +170,9 @@ def _entries(
 
 
 def _group(image: ScannedImage, pattern: re.Pattern[str] | None) -> str | None:
-    found = pattern.search(image.file) if pattern else None
+    if image.file.group is not None:
+        return image.file.group
+    found = pattern.search(image.file.path) if pattern else None
     if found is None:
         return None
     return found.group(1) if found.re.groups else found.group()
@@ -162,11 +182,13 @@ def _upload(
     missing: Sequence[tuple[ScannedImage, str]],
     bucket: str,
     objects: Objects,
+    *,
+    limits: Limits,
     on_progress: Progress | None,
 ) -> None:
     def send(item: tuple[ScannedImage, str]) -> None:
         image, key = item
-        content = image.path.read_bytes()
+        content = image.file.read(limits.bytes)
         objects.write(uri(bucket, key), content, content_type=f"image/{image.facts.format}")
 
     with ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload") as pool:
@@ -214,6 +236,6 @@ def _publish(
         objects.write(
             record_uri, record.model_dump_json(), content_type="application/json", new=True
         )
-    except Conflict:  # somebody imported the same folder meanwhile
+    except Conflict:  # somebody imported the same meanwhile
         return DatasetRecord.model_validate_json(objects.read_bytes(record_uri))
     return record

@@ -8,7 +8,7 @@ groups reach across classes so that a side would lack a class, other orders are 
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from visionml.contracts.dataset import SPLITS, Split
@@ -60,6 +60,44 @@ def assign(
             hint="Use a finer group pattern, or add images of that class.",
         )
     return {member.key: split for split, members in placed.items() for member in members}
+
+
+def checked(candidates: Sequence[Candidate], given: Mapping[str, Split]) -> dict[str, Split]:
+    """Return splits that somebody else has made, by key, when they leak nothing.
+
+    Raises
+    ------
+    DatasetInvalid
+        A candidate has no split, a group or a content stands on two sides, a split has no
+        images, or a class has none to train on.
+    """
+    without = [candidate.key for candidate in candidates if candidate.key not in given]
+    if without:
+        raise DatasetInvalid(
+            f"{len(without)} of {len(candidates)} images have no split, such as {without[0]}.",
+            hint="Give every image a split, or none.",
+        )
+    for unit in _units(candidates):
+        sides = sorted({given[member.key] for member in unit})
+        if len(sides) > 1:
+            raise DatasetInvalid(
+                f"{unit[0].key} and {len(unit) - 1} more belong to one group, but stand in "
+                f"{' and '.join(sides)}.",
+                hint="Put each group on one side of the split.",
+            )
+    empty = [split for split in SPLITS if split not in given.values()]
+    if empty:
+        raise DatasetInvalid(
+            f"No image stands in {', '.join(empty)}.", hint="Every split needs images."
+        )
+    labels = {candidate.label for candidate in candidates}
+    trained = {candidate.label for candidate in candidates if given[candidate.key] == "train"}
+    if labels - trained:
+        raise DatasetInvalid(
+            f"The class {min(labels - trained)!r} has no image in train.",
+            hint="Put images of every class into train.",
+        )
+    return {candidate.key: given[candidate.key] for candidate in candidates}
 
 
 def _placed(

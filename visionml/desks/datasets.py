@@ -9,7 +9,7 @@ import pandas as pd
 
 from visionml.contracts.dataset import SPLITS, DatasetRecord, ManifestEntry, Split
 from visionml.dataset.catalog import Catalog
-from visionml.dataset.importer import import_folder
+from visionml.dataset.importer import import_source
 from visionml.dataset.samples import write_digits
 from visionml.dataset.scan import Progress
 from visionml.desks.platform import Platform
@@ -89,22 +89,23 @@ class Datasets:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
-    def import_folder(
+    def import_source(
         self,
-        folder: Path | str,
+        source: Path | str,
         *,
         name: str,
         seed: int = 0,
         group_pattern: str | None = None,
         on_progress: Progress | None = None,
     ) -> Dataset:
-        """Make a dataset version of a folder that has one folder per class.
+        """Make a dataset version of a folder or an ``s3://`` prefix with one folder per class.
 
-        The same folder again gives the same version. See `visionml.dataset.importer`.
+        A manifest, a CSV file with the columns ``path`` and ``label``, does as well. The same
+        source again gives the same version. See `visionml.dataset.sources` and `.importer`.
         """
         limits = self._platform.settings.images
-        record = import_folder(
-            Path(folder),
+        record = import_source(
+            source,
             dataset=name,
             raw_bucket=self._platform.bucket("raw"),
             datasets_bucket=self._platform.bucket("datasets"),

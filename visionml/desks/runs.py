@@ -1,21 +1,24 @@
 """Training runs: start the training machine, watch it, read what it left."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import pandas as pd
+from pydantic import JsonValue, ValidationError
 
 from visionml.aws import executions
 from visionml.aws.executions import Step
 from visionml.contracts import layout
 from visionml.contracts.evaluation import EvaluationReport, Verdict
-from visionml.contracts.lineage import run_node
-from visionml.contracts.training import TrainingRequest, new_run_id
+from visionml.contracts.lineage import Node, run_node
+from visionml.contracts.training import TrainingRequest, TuningRequest, new_run_id
 from visionml.desks import jobs
 from visionml.desks.card import Card
 from visionml.desks.platform import Platform
 from visionml.desks.steps import told
-from visionml.errors import GateFailed, NotFound
+from visionml.errors import Conflict, GateFailed, InvalidInput, NotFound
 from visionml.evaluation.gate import judge
+from visionml.registry import runs
 from visionml.registry.register import read_report
 
 STATUSES = ("started", "registered", "rejected", "failed")
@@ -36,17 +39,38 @@ class RunOutcome(Card):
 class TrainingRun:
     """One training run; its id is the version of the model that it trains."""
 
-    def __init__(self, platform: Platform, run_id: str) -> None:
+    def __init__(self, platform: Platform, run_id: str, *, execution: str | None = None) -> None:
         self._platform = platform
         self.run_id = run_id
+        self._execution = execution
 
     def __repr__(self) -> str:
         return f"<TrainingRun {self.run_id}>"
 
     @property
     def job(self) -> str:
-        """The name of the run's SageMaker training job."""
-        return f"{self.run_id}-train"
+        """The name of the SageMaker training job whose model is the run's."""
+        node = self._node()
+        candidate, trained = node.facts.get("candidate"), runs.steps_of(node).get("train")
+        if isinstance(candidate, dict):
+            return str(candidate["job"])
+        return trained.job if trained else f"{self.run_id}-train"
+
+    @property
+    def tuning_job(self) -> str:
+        """The name of the run's SageMaker tuning job: see ``session.tuning.open``.
+
+        Raises
+        ------
+        NotFound
+            The run tunes nothing, or not yet.
+        """
+        tuning = runs.steps_of(self._node()).get("tune")
+        if tuning is None:
+            raise NotFound(
+                f"The run {self.run_id} has tuned nothing.", hint="Start one with `tuning=`."
+            )
+        return tuning.job
 
     def watch(
         self, *, on_step: Callable[[Step], None] | None = None, accept_rejection: bool = False
@@ -61,11 +85,10 @@ class TrainingRun:
             A step failed; the message says which and why.
         """
         platform = self._platform
-        machine = platform.machine(platform.names.training_machine)
         try:
             executions.watch(
                 platform.aws.states,
-                executions.arn_of(machine, self.run_id),
+                self._execution or str(self._facts()["execution"]),
                 on_step=on_step or told(platform.say),
                 interval_seconds=platform.settings.serving.poll_seconds,
             )
@@ -97,6 +120,12 @@ class TrainingRun:
     def verdict(self) -> Verdict:
         """Return what the environment's gates say to the run's model."""
         return judge(self.report(), self._platform.settings.training.gates)
+
+    def _facts(self) -> dict[str, JsonValue]:
+        return self._node().facts
+
+    def _node(self) -> Node:
+        return self._platform.lineage.get(run_node(self.run_id))
 
     def figures(self) -> Card:
         """Return the evaluation's main figures with their 95 % intervals, to be looked at."""
@@ -134,31 +163,64 @@ class Runs:
         architecture: str = "small-cnn",
         image_size: int = 32,
         run_id: str | None = None,
+        tuning: TuningRequest | Mapping[str, Any] | None = None,
+        mode: Literal["train", "tune", "both"] | None = None,
         **hyperparameters: object,
     ) -> TrainingRun:
         """Start a training run on a dataset version; further keywords are hyperparameters.
 
+        With `tuning` the run searches for hyperparameters and takes the best model it has found
+        on the way, or, in the mode ``both``, trains once more with the best ones.
+
         Raises
         ------
+        InvalidInput
+            The request contradicts itself.
         NotFound
             There is no such dataset version, or the stacks are not deployed.
         """
-        platform = self._platform
-        request = TrainingRequest(
+        request = _request(
             run_id=run_id or new_run_id(),
             dataset=dataset,
             dataset_version=version,
             architecture=architecture,
             image_size=image_size,
             hyperparameters={name: str(value) for name, value in hyperparameters.items()},
+            mode=mode or ("tune" if tuning else "train"),
+            tuning=tuning,
         )
-        executions.start(
+        return self._begin(request, name=request.run_id)
+
+    def resume(self, run_id: str) -> TrainingRun:
+        """Go on with a run that failed, after its last finished step.
+
+        Raises
+        ------
+        Conflict
+            It has ended otherwise.
+        NotFound
+            There was no such run.
+        """
+        node = self._platform.lineage.get(run_node(run_id))
+        if node.status in {"registered", "rejected"}:
+            raise Conflict(
+                f"The run {run_id} has ended: it is {node.status}.",
+                hint="Start again with a new run id.",
+            )
+        fields = TrainingRequest.model_fields
+        request = _request(**{name: fact for name, fact in node.facts.items() if name in fields})
+        attempt = int(str(node.facts.get("attempt", 1))) + 1
+        return self._begin(request, name=f"{run_id}-{attempt}")
+
+    def _begin(self, request: TrainingRequest, *, name: str) -> TrainingRun:
+        platform = self._platform
+        execution = executions.start(
             platform.aws.states,
             platform.machine(platform.names.training_machine),
-            name=request.run_id,
+            name=name,
             payload=request.model_dump(mode="json"),
         )
-        return TrainingRun(platform, request.run_id)
+        return TrainingRun(platform, request.run_id, execution=execution)
 
     def open(self, run_id: str) -> TrainingRun:
         """Return a run by its id.
@@ -179,8 +241,8 @@ class Runs:
         NotFound
             There is none.
         """
-        runs = self.table()
-        of_status = runs[runs["status"] == status] if len(runs) else runs
+        known = self.table()
+        of_status = known[known["status"] == status] if len(known) else known
         if not len(of_status):
             raise NotFound(
                 f"No training run is {status}.", hint="Train a model first: `visionml train`."
@@ -216,3 +278,14 @@ def _share(report: EvaluationReport, name: str, value: float) -> str:
         return f"{value:.2%}"
     low, high = report.intervals[name]
     return f"{value:.2%} (95 % interval {low:.2%} to {high:.2%})"
+
+
+def _request(**fields: object) -> TrainingRequest:
+    try:
+        return TrainingRequest.model_validate(fields)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'request'}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise InvalidInput(f"That cannot be trained: {faults}.") from error

@@ -1,4 +1,4 @@
-"""Writes what happens to a training run to the lineage table; refuses a run id that exists."""
+"""Writes what happens to a training run to the lineage table."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -20,6 +20,7 @@ def handler(event: Event, _context: LambdaContext) -> Event:
     told = RunEvent.model_validate(event)
     logger.append_keys(run_id=told.request.run_id)
     status = runs.record(lineage, told)
-    count(f"Runs{status.capitalize()}")
+    if told.action == status:
+        count(f"Runs{status.capitalize()}")
     logger.info("run recorded", extra={"status": status, "step": told.step})
     return {"run_id": told.request.run_id, "status": status}

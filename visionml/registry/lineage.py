@@ -1,6 +1,6 @@
 """Which dataset and run made a model, where it was deployed: a graph in one table."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -81,19 +81,32 @@ class Lineage:
         return node
 
     def update(self, node_id: str, *, status: str, facts: dict[str, JsonValue]) -> Node:
-        """Give a node a new status and add facts to those it has; it is made when missing.
+        """Give a node a new status and add facts to those it has; it is made when missing."""
 
-        Safe when several writers update one node: each reads again when another came first.
-        """
-        for _ in range(_ATTEMPTS):
-            stored = self._items.get(node_id, NODE_SK)
-            known = _node(stored).facts if stored else {}
-            node = Node(
+        def changed(stored: Node | None) -> Node:
+            known = stored.facts if stored else {}
+            return Node(
                 id=node_id, status=status, timestamp=datetime.now(UTC), facts={**known, **facts}
             )
-            expected = {"timestamp": stored["timestamp"]} if stored else {"PK": None}
+
+        return self.change(node_id, changed)
+
+    def change(self, node_id: str, changed: Callable[[Node | None], Node]) -> Node:
+        """Replace a node by what `changed` makes of it; the same node again writes nothing.
+
+        Safe when several writers change one node: `changed` is called again, with the newest
+        node, when another writer came first.
+        """
+        for _ in range(_ATTEMPTS):
+            item = self._items.get(node_id, NODE_SK)
+            stored = _node(item) if item else None
+            node = changed(stored)
+            if node is stored:
+                return node
             try:
-                self._items.put(_item(node), expected=expected)
+                self._items.put(
+                    _item(node), expected={"timestamp": item["timestamp"]} if item else {"PK": None}
+                )
             except Conflict:
                 continue
             return node
@@ -161,24 +174,31 @@ class Lineage:
 
 
 def record_dataset(graph: Lineage, record: DatasetRecord) -> None:
-    """Write a dataset version's node; the same version again changes nothing."""
+    """Write a dataset version's node; the same version again changes nothing.
+
+    A run that was faster has made the node already: its facts stay.
+    """
+    node_id = lineage.dataset_node(record.dataset, record.version)
     counts: dict[str, Any] = {split: sum(c.values()) for split, c in record.counts.items()}
-    graph.ensure(
-        Node(
-            id=lineage.dataset_node(record.dataset, record.version),
-            status="imported",
-            timestamp=record.created,
-            facts={
-                "dataset": record.dataset,
-                "version": record.version,
-                "source": record.source,
-                "images": record.images,
-                "refused": record.refused,
-                "seed": record.seed,
-                **counts,
-            },
+    facts: dict[str, JsonValue] = {
+        "dataset": record.dataset,
+        "version": record.version,
+        "source": record.source,
+        "images": record.images,
+        "refused": record.refused,
+        "seed": record.seed,
+        **counts,
+    }
+
+    def recorded(stored: Node | None) -> Node:
+        if stored and "images" in stored.facts:
+            return stored
+        known = stored.facts if stored else {}
+        return Node(
+            id=node_id, status="imported", timestamp=record.created, facts={**known, **facts}
         )
-    )
+
+    graph.change(node_id, recorded)
 
 
 def _item(node: Node) -> Item:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from visionml.aws.jobs import Job, Kind, Trial
 from visionml.aws.packages import Package, PackageSpec
 from visionml.aws.parameters import Parameter
 from visionml.aws.table import Item
@@ -63,3 +64,19 @@ class ObjectStore(Protocol):
 
     def exists(self, address: str) -> bool:
         """Say whether an object exists."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the key of every object below an ``s3://`` prefix."""
+
+
+class JobReader(Protocol):
+    """SageMaker's jobs: ``visionml.aws.jobs.Jobs``."""
+
+    def find(self, kind: Kind, name: str) -> Job | None:
+        """Return a job, or None when there is none of that name."""
+
+    def describe(self, kind: Kind, name: str) -> Job:
+        """Return a job; raise NotFound when there is none."""
+
+    def trials(self, tuning_job: str) -> Iterator[Trial]:
+        """Yield the training jobs of a tuning job."""

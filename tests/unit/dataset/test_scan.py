@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from visionml.dataset import sources
 from visionml.dataset.samples import grey_png
 from visionml.dataset.scan import scan
 from visionml.errors import DatasetInvalid
@@ -28,13 +29,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def refused(folder: Path) -> dict[str, str]:
-    return {item.file: item.reason for item in scan(folder, limits=LIMITS).refused}
+    return {item.file: item.reason for item in scan(sources.folder(folder), limits=LIMITS).refused}
 
 
 def test_files_carry_the_label_of_their_folder(folder: Path) -> None:
     (folder / "cat/older").mkdir()
     (folder / "cat/older/x.png").write_bytes(png(50))
-    found = [(image.label, image.file) for image in scan(folder, limits=LIMITS).images]
+    found = [
+        (image.label, image.file.path)
+        for image in scan(sources.folder(folder), limits=LIMITS).images
+    ]
     assert ("cat", "older/x.png") in found
     assert ("dog", "2.png") in found
     assert len(found) == 7
@@ -62,14 +66,14 @@ def test_every_bad_file_is_listed_with_its_reason(folder: Path) -> None:
 def test_the_name_of_a_file_does_not_make_it_an_image(folder: Path) -> None:
     (folder / "cat/page.jpg").write_text("<html></html>")
     (folder / "cat/picture").write_bytes(png(63))
-    result = scan(folder, limits=LIMITS)
+    result = scan(sources.folder(folder), limits=LIMITS)
     assert [item.file for item in result.refused] == ["cat/page.jpg"]
-    assert "picture" in [image.file for image in result.images]
+    assert "picture" in [image.file.path for image in result.images]
 
 
 def test_content_under_two_labels_is_taken_under_neither(folder: Path) -> None:
     (folder / "dog/cat.png").write_bytes(png(0))
-    result = scan(folder, limits=LIMITS)
+    result = scan(sources.folder(folder), limits=LIMITS)
     assert {item.file: item.reason for item in result.refused} == {
         "cat/0.png": "conflicting_label",
         "dog/cat.png": "conflicting_label",
@@ -87,7 +91,7 @@ def test_hidden_files_are_passed_over(folder: Path) -> None:
 def test_a_folder_of_other_files_is_no_class(folder: Path) -> None:
     (folder / "notes").mkdir()
     (folder / "notes/a.txt").write_text("x")
-    result = scan(folder, limits=LIMITS)
+    result = scan(sources.folder(folder), limits=LIMITS)
     assert {image.label for image in result.images} == {"cat", "dog"}
 
 
@@ -95,7 +99,7 @@ def test_a_class_of_which_nothing_is_left_is_an_error(folder: Path) -> None:
     (folder / "owl").mkdir()
     (folder / "owl/1.png").write_bytes(png(70)[:-20])
     with pytest.raises(DatasetInvalid, match=r"class 'owl' has no acceptable image left: owl/1"):
-        scan(folder, limits=LIMITS)
+        scan(sources.folder(folder), limits=LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -116,11 +120,11 @@ def test_a_folder_that_cannot_be_a_dataset_says_what_is_missing(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     with pytest.raises(DatasetInvalid, match=sentence) as caught:
-        scan(tmp_path, limits=LIMITS)
+        scan(sources.folder(tmp_path), limits=LIMITS)
     assert "one folder per class" in caught.value.hint
 
 
 def test_progress_ends_at_the_number_of_files(folder: Path) -> None:
     seen: list[tuple[str, int, int]] = []
-    scan(folder, limits=LIMITS, on_progress=lambda *step: seen.append(step))
+    scan(sources.folder(folder), limits=LIMITS, on_progress=lambda *step: seen.append(step))
     assert seen[-1] == ("validate", 6, 6)

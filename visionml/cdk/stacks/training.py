@@ -15,6 +15,7 @@ from visionml.cdk.units.package_group import PackageGroup
 from visionml.cdk.units.sagemaker_role import SagemakerRole
 from visionml.cdk.units.training_functions import TrainingFunctions
 from visionml.cdk.units.training_jobs import JobArguments
+from visionml.cdk.units.triggers import Triggers
 from visionml.contracts.settings import Settings
 
 
@@ -37,24 +38,26 @@ class TrainingStack(PlatformStack):
         self._placement = network.placement
         self._notifications = monitoring.notifications
         self.image = vision(self)
+        handlers = Handlers(
+            self,
+            "Handlers",
+            settings=settings,
+            names=self.names,
+            logs_key=storage.keys.operations,
+            placement=network.placement,
+        )
         self.group = PackageGroup(self, "Registry", settings=settings, names=self.names)
         self.job_role = self._job_role()
         self.functions = TrainingFunctions(
             self,
             "Functions",
-            handlers=Handlers(
-                self,
-                "Handlers",
-                settings=settings,
-                names=self.names,
-                logs_key=storage.keys.operations,
-                placement=network.placement,
-            ),
+            handlers=handlers,
             buckets=storage.buckets,
             lineage=storage.lineage,
             image=self.image,
         )
         self.machine = self._machine()
+        self.triggers = Triggers(self, "Triggers", handlers=handlers, buckets=storage.buckets)
         self.publish(
             {
                 "TrainingMachineArn": self.machine.machine.state_machine_arn,
@@ -96,7 +99,9 @@ class TrainingStack(PlatformStack):
             vpc_config=self._placement.vpc_config if self._placement else None,
         )
         parts = training_machine.TrainingParts(
+            planner_arn=functions.planner.function.function_arn,
             recorder_arn=functions.recorder.function.function_arn,
+            chooser_arn=functions.chooser.function.function_arn,
             gate_arn=functions.gate.function.function_arn,
             registrar_arn=functions.registrar.function.function_arn,
             topic_arn=self._notifications.topic.topic_arn,
@@ -107,10 +112,11 @@ class TrainingStack(PlatformStack):
             "Training",
             name=self.names.training_machine,
             definition=training_machine.definition(parts, training=self.settings.training),
-            handlers=[functions.recorder, functions.gate, functions.registrar],
+            handlers=functions.all,
             notifications=self._notifications,
             settings=self.settings,
             logs_key=keys.operations,
         )
         machine.let_run_jobs(job_role=self.job_role.role, volume_key=keys.models)
+        machine.let_publish()
         return machine

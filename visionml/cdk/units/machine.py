@@ -19,7 +19,7 @@ from visionml.cdk.findings import acknowledge, wildcard
 from visionml.cdk.units.handler import Handler
 from visionml.cdk.units.log_group import log_group
 from visionml.cdk.units.notifications import Notifications
-from visionml.cdk.units.permissions import allow, arn, hand_over
+from visionml.cdk.units.permissions import JOBS_OF_RUNS, allow, arn, hand_over
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
@@ -75,22 +75,30 @@ class Machine(Construct):
         )
 
     def let_run_jobs(self, *, job_role: Role, volume_key: IKey) -> None:
-        """Allow training and processing jobs of runs, and waiting for their end."""
-        for kind in ("Training", "Processing"):
+        """Allow training, processing and tuning jobs of runs, and waiting for their end."""
+        for kind, word, rule_word in (
+            ("Training", "training", "Training"),
+            ("Processing", "processing", "Processing"),
+            ("HyperParameterTuning", "hyper-parameter-tuning", "Tuning"),
+        ):
             verbs = (f"Create{kind}Job", f"Describe{kind}Job", f"Stop{kind}Job", "AddTags")
             allow(
                 self.role,
                 [f"sagemaker:{verb}" for verb in verbs],
-                [arn(self.role, "sagemaker", f"{kind.lower()}-job/run-*")],
-                because="Jobs are named by their run, unknown until it starts.",
+                [arn(self.role, "sagemaker", f"{word}-job/run-*")],
+                because=JOBS_OF_RUNS,
             )
-            rule = f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule"
+            rule = f"rule/StepFunctionsGetEventsForSageMaker{rule_word}JobsRule"
             allow(
                 self.role,
                 ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
                 [arn(self.role, "events", rule)],
             )
         hand_over(self.role, given=job_role, volume_key=volume_key)
+
+    def let_publish(self) -> None:
+        """Allow publishing events on the account's default bus."""
+        allow(self.role, ["events:PutEvents"], [arn(self.role, "events", "event-bus/default")])
 
     def let_deploy(self, names: Names, *, hosting_role: Role, volume_key: IKey) -> None:
         """Allow what puts a model on the environment's endpoint."""

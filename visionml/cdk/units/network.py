@@ -28,6 +28,7 @@ INTERFACE_ENDPOINTS = {
     "SagemakerApi": InterfaceVpcEndpointAwsService.SAGEMAKER_API,
     "SagemakerRuntime": InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
     "Ssm": InterfaceVpcEndpointAwsService.SSM,
+    "States": InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,
 }
 """The APIs that code inside the network calls, beyond S3 and DynamoDB."""
 

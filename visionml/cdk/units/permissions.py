@@ -10,6 +10,12 @@ from aws_cdk.aws_kms import IKey
 from visionml.cdk.findings import acknowledge, wildcard
 from visionml.contracts.names import Names
 
+JOBS_OF_RUNS = "Jobs are named by their run, unknown until it starts."
+_JOB_KINDS = {
+    "TuningJob": "hyper-parameter-tuning-job",
+    "TrainingJob": "training-job",
+    "ProcessingJob": "processing-job",
+}
 _VERSIONS = "A version's parameter is named by the run that trained it, unknown until then."
 
 
@@ -78,6 +84,32 @@ def register_models(role: Role, names: Names) -> None:
     )
     versions = arn(role, "ssm", f"parameter{names.version_parameter('*')}")
     allow(role, ["ssm:GetParameter", "ssm:PutParameter"], [versions], because=_VERSIONS)
+
+
+def look_up_jobs(role: Role, *verbs: str) -> None:
+    """Allow reading what became of the jobs of runs; `verbs` such as ``DescribeTrainingJob``."""
+    for verb in verbs:
+        kind = next(kind for name, kind in _JOB_KINDS.items() if verb.endswith(name))
+        jobs = arn(role, "sagemaker", f"{kind}/run-*")
+        allow(role, [f"sagemaker:{verb}"], [jobs], because=JOBS_OF_RUNS)
+
+
+def watch_executions(role: Role, machine: str) -> None:
+    """Allow reading what became of a state machine's executions."""
+    executions = arn(role, "states", f"execution:{machine}:*")
+    reason = "Executions are named by their run, unknown until it starts."
+    allow(role, ["states:DescribeExecution"], [executions], because=reason)
+
+
+def read_champion(role: Role, names: Names) -> None:
+    """Allow reading which version is in production, and its record."""
+    parameters = (names.active_version_parameter, names.version_parameter("*"))
+    allow(
+        role,
+        ["ssm:GetParameter"],
+        [arn(role, "ssm", f"parameter{name}") for name in parameters],
+        because=_VERSIONS,
+    )
 
 
 def read_versions(role: Role, names: Names) -> None:

@@ -1,5 +1,6 @@
 """The parts that state machine definitions are made of: JSONata states as plain JSON."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -40,6 +41,38 @@ def template(text: str, fields: Mapping[str, str]) -> str:
     return f"{{% {' & '.join(terms)} %}}"
 
 
+def expression(value: Any) -> str:
+    """Return a state field as a JSONata expression, to be part of a larger one.
+
+    ``{"Uri": "{% $uri %}", "Mode": "File"}`` is ``{'Uri': $uri, 'Mode': 'File'}``.
+    """
+    if isinstance(value, dict):
+        return (
+            f"{{{', '.join(f'{_quoted(key)}: {expression(each)}' for key, each in value.items())}}}"
+        )
+    if isinstance(value, list):
+        return f"[{', '.join(map(expression, value))}]"
+    if isinstance(value, str):
+        whole = value.startswith("{%") and value.endswith("%}")
+        return value[2:-2].strip() if whole else _quoted(value)
+    return json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    if "'" in text or "\\" in text:
+        raise ValueError(f"{text!r} cannot stand in an expression.")
+    return f"'{text}'"
+
+
+def choose(*choices: tuple[str, str], otherwise: str) -> State:
+    """Go to the state of the first condition that holds."""
+    return {
+        "Type": "Choice",
+        "Choices": [{"Condition": condition, "Next": state} for condition, state in choices],
+        "Default": otherwise,
+    }
+
+
 def retry(errors: list[str], *, attempts: int = 4) -> list[State]:
     """Retry with exponential backoff and full jitter: about 2, 4, 8 and 16 seconds at most."""
     return [
@@ -76,7 +109,7 @@ def invoke(function_arn: str, payload: State | str, *, seconds: int = 60) -> Sta
     }
 
 
-def call(resource: str, arguments: State, *, seconds: int) -> State:
+def call(resource: str, arguments: State, seconds: int) -> State:
     """Call SageMaker through one of Step Functions' integrations."""
     return {
         "Type": "Task",
@@ -84,6 +117,17 @@ def call(resource: str, arguments: State, *, seconds: int) -> State:
         "Arguments": arguments,
         "TimeoutSeconds": seconds,
         "Retry": retry(TRANSIENT_SAGEMAKER),
+    }
+
+
+def publish(source: str, kind: str, detail: State) -> State:
+    """Publish an event on the account's default bus."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::events:putEvents",
+        "Arguments": {"Entries": [{"Source": source, "DetailType": kind, "Detail": detail}]},
+        "TimeoutSeconds": 60,
+        "Retry": retry(["States.TaskFailed"], attempts=2),
     }
 
 

@@ -6,19 +6,28 @@ from visionml.cdk.units.buckets import Buckets
 from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.image import Image
 from visionml.cdk.units.lineage import Lineage
-from visionml.cdk.units.permissions import register_models
+from visionml.cdk.units.permissions import (
+    look_up_jobs,
+    read_champion,
+    register_models,
+    watch_executions,
+)
 from visionml.contracts.environment import (
+    CandidateChooserEnvironment,
     GateEnvironment,
     RegistrarEnvironment,
+    RunPlannerEnvironment,
     RunRecorderEnvironment,
 )
 from visionml.contracts.names import METRIC_NAMESPACE
 
 _SERVICE = "training"
+_MARGIN_DAYS = 7
+"""Shards are used again until so long before their bucket forgets them."""
 
 
 class TrainingFunctions(Construct):
-    """Recorder, gate and registrar."""
+    """Planner, recorder, chooser, gate and registrar."""
 
     def __init__(
         self,
@@ -33,9 +42,62 @@ class TrainingFunctions(Construct):
         super().__init__(scope, id)
         self._handlers, self._lineage = handlers, lineage
         self._buckets = buckets
+        self.planner = self._planner(image)
         self.recorder = self._recorder()
+        self.chooser = self._chooser()
         self.gate = self._gate()
         self.registrar = self._registrar(image)
+
+    @property
+    def all(self) -> list[Handler]:
+        """All of them."""
+        return [self.planner, self.recorder, self.chooser, self.gate, self.registrar]
+
+    def _planner(self, image: Image) -> Handler:
+        settings, names = self._handlers.settings, self._handlers.names
+        planner = self._handlers.add(
+            "run_planner",
+            RunPlannerEnvironment(
+                powertools_service_name=_SERVICE,
+                powertools_metrics_namespace=METRIC_NAMESPACE,
+                lineage_table=names.lineage_table,
+                datasets_bucket=self._buckets.name("datasets"),
+                models_bucket=self._buckets.name("models"),
+                vision_image=image.uri,
+                reuse_days=max(0, settings.retention.images_days - _MARGIN_DAYS),
+                tuning_seconds=settings.training.tuning_max_runtime_seconds,
+            ),
+        )
+        self._lineage.let_record(planner.role)
+        self._buckets.let_read(planner.role, "datasets", prefix="manifests/")
+        self._buckets.let_read(planner.role, "datasets", prefix="prepared/")
+        self._buckets.let_read(planner.role, "models", prefix="runs/")
+        look_up_jobs(
+            planner.role,
+            "DescribeProcessingJob",
+            "DescribeTrainingJob",
+            "DescribeHyperParameterTuningJob",
+        )
+        watch_executions(planner.role, names.training_machine)
+        return planner
+
+    def _chooser(self) -> Handler:
+        names = self._handlers.names
+        chooser = self._handlers.add(
+            "candidate_chooser",
+            CandidateChooserEnvironment(
+                powertools_service_name=_SERVICE,
+                powertools_metrics_namespace=METRIC_NAMESPACE,
+                lineage_table=names.lineage_table,
+                resource_prefix=names.prefix,
+            ),
+        )
+        self._lineage.let_record(chooser.role)
+        look_up_jobs(
+            chooser.role, "DescribeTrainingJob", "ListTrainingJobsForHyperParameterTuningJob"
+        )
+        read_champion(chooser.role, names)
+        return chooser
 
     def _recorder(self) -> Handler:
         recorder = self._handlers.add(

@@ -1,29 +1,29 @@
-"""What the training machine asks SageMaker for: three jobs, as JSONata arguments."""
+"""What the training machine asks SageMaker for: four jobs, as JSONata arguments."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from visionml.cdk.units.instances import has_local_storage
-from visionml.cdk.units.states import template
+from visionml.cdk.units.states import expression, template
 from visionml.contracts import layout
 from visionml.contracts.settings import TrainingSettings
+from visionml.contracts.training import METRICS
 
 FIELDS = {
     "run": "$request.run_id",
     "dataset": "$request.dataset",
     "version": "$request.dataset_version",
     "size": "$string($request.image_size)",
+    "prepared": "$plan.prepared_s3_uri",
 }
-"""Placeholders of `layout`'s keys, as expressions on the machine's ``$request``."""
-
-METRICS = ("train_loss", "validation_loss", "validation_accuracy")
+"""Placeholders of S3 addresses, as expressions on the machine's variables."""
 
 _PROCESSING = "/opt/ml/processing"
 
 
 @dataclass(frozen=True)
 class JobArguments:
-    """Everything that a run's three jobs have in common."""
+    """Everything that a run's jobs have in common."""
 
     image: str
     role_arn: str
@@ -67,29 +67,31 @@ class JobArguments:
                     f"{_PROCESSING}/input/manifest",
                 ),
             ],
-            output=_output(
-                "prepared", self._uri(self.datasets_bucket, _PREPARED), f"{_PROCESSING}/output"
-            ),
+            output=_output("prepared", "{% $plan.prepared_s3_uri %}", f"{_PROCESSING}/output"),
             key=self.images_key,
         )
 
     def evaluate(self) -> dict[str, Any]:
-        """Measure the trained model on the holdout, with a threshold chosen on validation."""
+        """Measure the best model on the holdout, beside the model in production if there is one.
+
+        The threshold is chosen on validation.
+        """
+        always = [
+            _input("model", "{% $chosen.candidate.artefact_s3_uri %}", f"{_PROCESSING}/model"),
+            *(
+                _input(split, template(f"{{prepared}}{split}/", FIELDS), f"{_PROCESSING}/{split}")
+                for split in ("holdout", "validation")
+            ),
+        ]
+        champion = _input(
+            "champion", "{% $chosen.champion.artefact_s3_uri %}", f"{_PROCESSING}/champion"
+        )
+        also = f"$chosen.champion ? {expression([champion])} : []"
         return self._processing(
             "evaluate",
             arguments=["--answered-accuracy", str(self.training.answered_accuracy)],
             instances=1,
-            inputs=[
-                _input("model", self.artefact(), f"{_PROCESSING}/model"),
-                *(
-                    _input(
-                        split,
-                        self._uri(self.datasets_bucket, f"{_PREPARED}{split}/"),
-                        f"{_PROCESSING}/{split}",
-                    )
-                    for split in ("holdout", "validation")
-                ),
-            ],
+            inputs=f"{{% $append({expression(always)}, {also}) %}}",
             output=_output(
                 "evaluation",
                 self._uri(self.models_bucket, layout.run_evaluation("{run}")),
@@ -99,13 +101,41 @@ class JobArguments:
         )
 
     def train(self) -> dict[str, Any]:
-        """Train on the prepared shards, leaving the artefact and checkpoints with the models."""
+        """Train on the prepared shards, with the hyperparameters that tuning found on top."""
+        return {
+            "TrainingJobName": "{% $plan.train.job %}",
+            "HyperParameters": "{% $merge([$plan.hyperparameters, $tuned]) %}",
+            "CheckpointConfig": {
+                "S3Uri": self._uri(self.models_bucket, layout.run_checkpoints("{run}")),
+                "LocalPath": "/opt/ml/checkpoints",
+            },
+            "Tags": self._tags(),
+            **self._training(),
+        }
+
+    def tune(self) -> dict[str, Any]:
+        """Train many times, each with hyperparameters that the tuning chooses.
+
+        These jobs write no checkpoints: one that is interrupted starts over, and none meets
+        another one's.
+        """
+        return {
+            "HyperParameterTuningJobName": "{% $plan.tune.job %}",
+            "HyperParameterTuningJobConfig": "{% $plan.tuning %}",
+            "TrainingJobDefinition": {
+                "StaticHyperParameters": "{% $plan.tuning_hyperparameters %}",
+                **self._training(),
+            },
+            "Tags": self._tags(),
+        }
+
+    def _training(self) -> dict[str, Any]:
+        """Return what a training job and the jobs of a tuning have in common."""
         training = self.training
         stopping = {"MaxRuntimeInSeconds": training.max_runtime_seconds}
         if training.spot:
             stopping["MaxWaitTimeInSeconds"] = 2 * training.max_runtime_seconds
         return {
-            "TrainingJobName": template("{run}-train", FIELDS),
             "RoleArn": self.role_arn,
             "AlgorithmSpecification": {
                 "TrainingImage": self.image,
@@ -114,26 +144,16 @@ class JobArguments:
                     {"Name": name, "Regex": rf"\b{name}=([-+0-9.eE]+)"} for name in METRICS
                 ],
             },
-            "HyperParameters": _hyperparameters(),
-            "InputDataConfig": [self._channel(split) for split in ("train", "validation")],
+            "InputDataConfig": [_channel(split) for split in ("train", "validation")],
             "OutputDataConfig": {
                 "S3OutputPath": self._uri(self.models_bucket, layout.run_output("{run}")),
                 "KmsKeyId": self.models_key,
             },
-            "CheckpointConfig": {
-                "S3Uri": self._uri(self.models_bucket, layout.run_checkpoints("{run}")),
-                "LocalPath": "/opt/ml/checkpoints",
-            },
             "ResourceConfig": self._machines(training.instance_count),
             "StoppingCondition": stopping,
             "EnableManagedSpotTraining": training.spot,
-            "Tags": self._tags(),
             **self._network,
         }
-
-    def artefact(self) -> str:
-        """Where the training job leaves its model."""
-        return self._uri(self.models_bucket, layout.run_artefact("{run}", "{run}-train"))
 
     def report(self) -> str:
         """Where the evaluation job leaves its report."""
@@ -146,7 +166,7 @@ class JobArguments:
         *,
         arguments: list[str],
         instances: int,
-        inputs: list[dict[str, Any]],
+        inputs: list[dict[str, Any]] | str,
         output: dict[str, Any],
         key: str,
     ) -> dict[str, Any]:
@@ -156,7 +176,7 @@ class JobArguments:
             "ContainerArguments": arguments,
         }
         return {
-            "ProcessingJobName": template(f"{{run}}-{command}", FIELDS),
+            "ProcessingJobName": f"{{% $plan.{command}.job %}}",
             "RoleArn": self.role_arn,
             "AppSpecification": application,
             "ProcessingInputs": inputs,
@@ -177,18 +197,6 @@ class JobArguments:
             machines["VolumeKmsKeyId"] = self.models_key
         return machines
 
-    def _channel(self, split: str) -> dict[str, Any]:
-        return {
-            "ChannelName": split,
-            "DataSource": {
-                "S3DataSource": {
-                    "S3DataType": "S3Prefix",
-                    "S3Uri": self._uri(self.datasets_bucket, f"{_PREPARED}{split}/"),
-                    "S3DataDistributionType": "FullyReplicated",
-                }
-            },
-        }
-
     def _tags(self) -> list[dict[str, str]]:
         return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
@@ -197,17 +205,17 @@ class JobArguments:
         return template(f"s3://{bucket}/{key}", FIELDS)
 
 
-_PREPARED = layout.prepared_folder("{dataset}", "{version}", "{size}")
-
-
-def _hyperparameters() -> str:
-    """Return the request's hyperparameters, with the fields that are facts of the run on top."""
-    return (
-        "{% $merge([$request.hyperparameters, {"
-        "'architecture': $request.architecture, 'run_id': $request.run_id, "
-        "'dataset': $request.dataset, 'dataset_version': $request.dataset_version, "
-        "'image_size': $string($request.image_size)}]) %}"
-    )
+def _channel(split: str) -> dict[str, Any]:
+    return {
+        "ChannelName": split,
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "S3Prefix",
+                "S3Uri": template(f"{{prepared}}{split}/", FIELDS),
+                "S3DataDistributionType": "FullyReplicated",
+            }
+        },
+    }
 
 
 def _input(name: str, uri: str, path: str, **options: str) -> dict[str, Any]:

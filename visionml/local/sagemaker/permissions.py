@@ -13,7 +13,7 @@ _NAMED = {
     "Endpoint": ("endpoint", "EndpointName"),
     "ModelPackageGroup": ("model-package-group", "ModelPackageGroupName"),
 }
-_VERBS = ("Create", "Describe", "Stop", "Delete", "Update", "Invoke")
+_VERBS = ("Create", "Describe", "Stop", "Delete", "Update", "Invoke", "ListTrainingJobsFor")
 _TAGGED_ON_CREATION = ("Create",)
 
 
