@@ -3,12 +3,19 @@
 import errno
 import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from visionml.contracts.container import MlFolder, failure_reason, run_job
+from visionml.contracts.container import (
+    MlFolder,
+    Peers,
+    failure_reason,
+    run_job,
+    use_interface,
+)
 from visionml.errors import InvalidInput
 
 
@@ -100,3 +107,24 @@ def test_a_reason_that_cannot_be_written_is_still_logged(
     assert run_job(raising(InvalidInput("No.")), reason_file=tmp_path / "output/failure") == 1
     assert "No." in caplog.text
     assert "could not be written" in caplog.text
+
+
+def test_a_training_job_knows_its_peers(tmp_path: Path) -> None:
+    assert MlFolder(tmp_path).training_peers({}) == Peers(("algo-1",), "algo-1")
+    path = tmp_path / "input" / "config" / "resourceconfig.json"
+    path.parent.mkdir(parents=True)
+    config = {"current_host": "algo-2", "hosts": ["algo-2", "algo-1"]}
+    path.write_text(json.dumps({**config, "network_interface_name": "eth0"}))
+    found = MlFolder(tmp_path).training_peers({"TRAINING_JOB_NAME": "job"})
+    assert found == Peers(("algo-1", "algo-2"), "algo-2", "eth0", "job")
+
+
+def test_the_network_interface_is_sagemaker_s_unless_one_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NCCL_SOCKET_IFNAME", "ens5")
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "")
+    monkeypatch.delenv("GLOO_SOCKET_IFNAME")
+    use_interface("eth0")
+    assert os.environ["GLOO_SOCKET_IFNAME"] == "eth0"
+    assert os.environ["NCCL_SOCKET_IFNAME"] == "ens5"
