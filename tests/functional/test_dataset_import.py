@@ -17,12 +17,12 @@ from visionml.dataset.catalog import Catalog
 from visionml.dataset.importer import import_source
 from visionml.errors import DatasetInvalid, InvalidInput, NotFound
 
-RAW, DATASETS = "import-test-raw", "import-test-datasets"
+RAW, DATASETS, SOURCE = "import-test-raw", "import-test-datasets", "import-test-source"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def buckets(aws: Aws) -> None:
-    for bucket in (RAW, DATASETS):
+    for bucket in (RAW, DATASETS, SOURCE):
         aws.s3.create_bucket(Bucket=bucket)
 
 
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path / "in")
 
 
-def imported(folder: Path, aws: Aws, dataset: str, **options: Any) -> DatasetRecord:
+def imported(folder: Path | str, aws: Aws, dataset: str, **options: Any) -> DatasetRecord:
     return import_source(
         folder, dataset=dataset, raw_bucket=RAW, datasets_bucket=DATASETS, aws=aws, **options
     )
@@ -117,6 +117,62 @@ def test_images_of_one_group_stay_on_one_side(aws: Aws, folder: Path, catalog: C
         sides.setdefault(entry.group, set()).add(entry.split)
     assert None not in sides
     assert all(len(found) == 1 for found in sides.values())
+
+
+def uploaded(folder: Path, aws: Aws, prefix: str) -> str:
+    address = uri(SOURCE, prefix)
+    for path in folder.rglob("*.png"):
+        name = path.relative_to(folder).as_posix()
+        Objects(aws.s3).write(f"{address}{name}", path.read_bytes())
+    return address
+
+
+def test_a_prefix_in_s3_gives_the_version_that_the_folder_gives(aws: Aws, folder: Path) -> None:
+    address = uploaded(folder, aws, "photos/")
+    Objects(aws.s3).write(f"{address}3/.hidden", "x")
+    by_folder = imported(folder, aws, "prefix")
+    assert imported(address.rstrip("/"), aws, "prefix") == by_folder
+    with pytest.raises(DatasetInvalid, match="holds no files"):
+        imported(uri(SOURCE, "nothing"), aws, "prefix")
+    with pytest.raises(DatasetInvalid, match="bucket nowhere-at-all does not exist"):
+        imported("s3://nowhere-at-all/x", aws, "prefix")
+
+
+@pytest.mark.parametrize("column", ["path", "key"])
+def test_a_manifest_in_s3_decides_groups_and_splits(
+    aws: Aws, folder: Path, catalog: Catalog, column: str
+) -> None:
+    address = uploaded(folder, aws, f"listed-{column}/")
+    rows, sides = [f"{column},label,group,split"], ("train", "validation", "holdout")
+    for number, path in enumerate(sorted(folder.rglob("digit-*.png"))):
+        name = path.relative_to(folder).as_posix()
+        place = name if column == "path" else f"listed-{column}/{name}"
+        rows.append(f"{place},digit {path.parent.name},g{number},{sides[number % 3]}")
+    Objects(aws.s3).write(f"{address}manifest.csv", "\n".join(rows))
+    record = imported(f"{address}manifest.csv", aws, f"listed-{column}")
+    entries = catalog.entries(f"listed-{column}", record.version)
+    assert record.classes == tuple(f"digit {label}" for label in range(10))
+    assert {split: sum(each.values()) for split, each in record.counts.items()} == {
+        "train": 34,
+        "validation": 33,
+        "holdout": 33,
+    }
+    assert len({entry.group for entry in entries}) == 100
+    assert catalog.image(entries[0])
+
+
+def test_every_import_is_announced(aws: Aws, folder: Path) -> None:
+    queue = aws.client("sqs")
+    url = queue.create_queue(QueueName="ready-datasets")["QueueUrl"]
+    arn = f"arn:aws:sqs:{aws.region}:{aws.account}:ready-datasets"
+    pattern = {"detail-type": ["Dataset Ready"], "detail": {"dataset": ["announced"]}}
+    aws.events.put_rule(Name="ready-datasets", EventPattern=json.dumps(pattern))
+    aws.events.put_targets(Rule="ready-datasets", Targets=[{"Id": "queue", "Arn": arn}])
+    record = imported(folder, aws, "announced")
+    imported(folder, aws, "announced")
+    got = queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=5)["Messages"]
+    details = [json.loads(message["Body"])["detail"] for message in got]
+    assert [(each["version"], each["images"]) for each in details] == [(record.version, 100)] * 2
 
 
 def test_a_missing_bucket_says_to_deploy(aws: Aws, folder: Path) -> None:

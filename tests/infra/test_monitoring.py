@@ -14,6 +14,7 @@ THRESHOLDS = {
     "adapter-errors": 0,
     "training-failures": 0,
     "deployment-failures": 0,
+    "training-trigger-errors": 0,
 }
 
 

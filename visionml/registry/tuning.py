@@ -28,12 +28,10 @@ def config(request: TrainingRequest, *, seconds: int) -> dict[str, Any] | None:
     wanted = request.tuning
     if wanted is None:
         return None
-    limits: dict[str, int] = {
-        "MaxParallelTrainingJobs": wanted.max_parallel,
-        "MaxRuntimeInSeconds": seconds,
-    }
+    limits = {"MaxParallelTrainingJobs": wanted.max_parallel, "MaxRuntimeInSeconds": seconds}
     if wanted.strategy != "Grid":  # SageMaker counts the combinations itself
         limits["MaxNumberOfTrainingJobs"] = wanted.max_jobs
+        limits["MaxParallelTrainingJobs"] = min(wanted.max_parallel, wanted.max_jobs)
     made: dict[str, Any] = {
         "Strategy": wanted.strategy,
         "HyperParameterTuningJobObjective": {

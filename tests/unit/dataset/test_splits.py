@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionml.contracts.dataset import SPLITS
-from visionml.dataset.splits import Candidate, assign
+from visionml.contracts.dataset import SPLITS, Split
+from visionml.dataset.splits import Candidate, assign, checked
 from visionml.errors import DatasetInvalid
 
 
@@ -100,3 +100,39 @@ def test_a_class_with_too_few_groups_is_named() -> None:
 def test_fractions_must_be_three_shares_of_one(fractions: tuple[float, float, float]) -> None:
     with pytest.raises(DatasetInvalid, match="add up to 1"):
         assign(images("a", 10), fractions=fractions)
+
+
+MADE = [
+    Candidate("a", "cat", "1", "x"),
+    Candidate("b", "cat", "2", "x"),
+    Candidate("c", "cat", "3"),
+    Candidate("d", "dog", "4"),
+    Candidate("e", "dog", "5"),
+]
+GOOD: dict[str, Split] = {
+    "a": "train",
+    "b": "train",
+    "c": "holdout",
+    "d": "train",
+    "e": "validation",
+}
+
+
+def test_splits_that_leak_nothing_are_taken_as_they_are() -> None:
+    assert checked(MADE, GOOD) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("splits", "sentence"),
+    [
+        ({**GOOD, "b": "holdout"}, "belong to one group, but stand in holdout and train"),
+        ({**GOOD, "c": "train"}, "No image stands in holdout"),
+        ({**GOOD, "d": "holdout"}, "class 'dog' has no image in train"),
+        ({k: v for k, v in GOOD.items() if k != "e"}, "1 of 5 images have no split, such as e"),
+    ],
+)
+def test_splits_that_leak_or_lack_something_are_refused(
+    splits: dict[str, Split], sentence: str
+) -> None:
+    with pytest.raises(DatasetInvalid, match=sentence):
+        checked(MADE, splits)

@@ -68,6 +68,10 @@ def test_objective_limits_and_seed_are_the_requests() -> None:
     assert (made["TrainingJobEarlyStoppingType"], made["RandomSeed"]) == ("Auto", 7)
 
 
+def test_no_more_jobs_run_at_once_than_there_are() -> None:
+    assert config(max_jobs=1)["ResourceLimits"]["MaxParallelTrainingJobs"] == 1
+
+
 def test_a_grid_has_no_number_of_jobs() -> None:
     made = config(strategy="Grid", ranges={"batch_size": ["32", "64"]})
     assert "MaxNumberOfTrainingJobs" not in made["ResourceLimits"]

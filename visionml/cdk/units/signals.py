@@ -75,13 +75,7 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             "adapter-errors",
             "Inference adapter errors",
             "The Lambda function between the API and the endpoint raised an error.",
-            Metric(
-                namespace="AWS/Lambda",
-                metric_name="Errors",
-                dimensions_map={"FunctionName": names.function("inference_adapter")},
-                statistic="Sum",
-                period=_PERIOD,
-            ),
+            function_errors(names.function("inference_adapter")),
             0,
         ),
     ]
@@ -89,7 +83,7 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
 
 def _control(names: Names, account: str) -> list[Signal]:
     machines = {"training": names.training_machine, "deployment": names.deployment_machine}
-    return [
+    failures = [
         Signal(
             f"{kind}-failures",
             f"Failed {kind} executions",
@@ -105,6 +99,25 @@ def _control(names: Names, account: str) -> list[Signal]:
         )
         for kind, machine in machines.items()
     ]
+    untriggered = Signal(
+        "training-trigger-errors",
+        "Training runs that were not started",
+        "The Lambda function that starts training on events raised an error.",
+        function_errors(names.function("run_starter")),
+        0,
+    )
+    return [*failures, untriggered]
+
+
+def function_errors(function: str) -> Metric:
+    """Return the number of a Lambda function's invocations that raised an error."""
+    return Metric(
+        namespace="AWS/Lambda",
+        metric_name="Errors",
+        dimensions_map={"FunctionName": function},
+        statistic="Sum",
+        period=_PERIOD,
+    )
 
 
 def endpoint_metric(name: str, endpoint: str, variant: str, *, statistic: str = "Sum") -> Metric:
