@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import torch
 
-from tests.fakes.jobs import finish, start, until
+from tests.fakes.jobs import start
 from tests.fakes.loops import run, same
 from visionml.contracts.container import MlFolder
 from visionml.training.interruption import INTERRUPTED
 
-EPOCHS = "100"
+EPOCHS = "60"
 
 
 def last_epoch(output: str) -> int:
@@ -22,10 +22,10 @@ def test_an_interrupted_job_ends_at_once_and_goes_on_with_the_same_result(
     job: Callable[..., MlFolder],
 ) -> None:
     ml = job("spot", epochs=EPOCHS)
-    process = start("train", ml.base)
-    before = until(process, "epoch=3 ")
-    process.send_signal(signal.SIGTERM)
-    ((code, after),) = finish(process)
+    process = start(ml.base)
+    before = process.until("epoch=3 ")
+    process.signal(signal.SIGTERM)
+    code, after = process.finish()
     assert code == INTERRUPTED == 143
     assert "Traceback" not in after
     assert "interrupted=true" in after
