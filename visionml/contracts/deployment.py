@@ -15,6 +15,16 @@ DeploymentId = Annotated[str, Field(pattern=r"^dep-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}
 
 OutcomeName = Literal["promoted", "rolled_back", "failed", "unchanged"]
 
+EXIT_CODES: dict[OutcomeName, int] = {
+    "promoted": 0,
+    "unchanged": 10,
+    "rolled_back": 11,
+    "failed": 12,
+}
+"""What `visionml promote` and `visionml rollback` end with."""
+
+DeploymentKind = Literal["promotion", "rollback"]
+
 
 def new_deployment_id(now: datetime | None = None) -> str:
     """Return ``dep-YYYYMMDD-HHMMSS-xxxx``: it sorts by time."""
@@ -23,12 +33,22 @@ def new_deployment_id(now: datetime | None = None) -> str:
 
 
 class DeploymentRequest(BaseModel):
-    """The deployment machine's input."""
+    """The deployment machine's input.
+
+    A promotion goes by staging, approval and the rollout that the settings ask for. A rollback
+    goes back to a version that has served: all at once, without staging and approval.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model_version: RunId
+    """What ``ModelA`` serves, and ``active-version`` names at the end."""
     deployment_id: DeploymentId
+    kind: DeploymentKind = "promotion"
+    challenger_version: RunId | None = None
+    """What ``ModelB`` serves beside it, with the rest of the traffic (A/B)."""
+    shadow_version: RunId | None = None
+    """What gets a copy of the traffic, and answers nobody."""
 
 
 class DeploymentPlan(BaseModel):

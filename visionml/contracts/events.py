@@ -15,6 +15,10 @@ RUN_COMPLETED = "Training Run Completed"
 RUN_REJECTED = "Training Run Rejected"
 RUN_FAILED = "Training Run Failed"
 
+DEPLOYMENT_SOURCE = "visionml.deployment"
+DEPLOYMENT_ENDED = "Deployment Ended"
+"""Its detail is a ``DeploymentOutcome``: promoted, rolled_back, failed or unchanged."""
+
 
 class DatasetReady(BaseModel):
     """The detail of ``Dataset Ready``."""

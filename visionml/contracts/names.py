@@ -70,6 +70,20 @@ class Names:
         """The production endpoint."""
         return self.name("endpoint")
 
+    @property
+    def staging_endpoint(self) -> str:
+        """The endpoint on which a version is tried; it exists only for that."""
+        return self.name("staging")
+
+    def rollback_alarms(self) -> tuple[str, ...]:
+        """Return the names of the alarms that take a rollout back."""
+        of_variants = [
+            f"rollback-{figure}-{variant}"
+            for variant in ("a", "b")
+            for figure in ("errors", "latency")
+        ]
+        return tuple(self.name(alarm) for alarm in (*of_variants, "rollback-probes"))
+
     def deployed(self, deployment_id: str) -> str:
         """Return the name of the SageMaker model and endpoint configuration of one deployment."""
         return deployed(self.prefix, self.environment, deployment_id)

@@ -67,6 +67,29 @@ class TrainingSettings(_Record):
     """What the images must reach that a model answers instead of abstaining from."""
 
 
+class RolloutSettings(_Record):
+    """How a version takes over the endpoint, and what it must show on the way."""
+
+    strategy: Literal["canary", "linear", "all_at_once"] = "canary"
+    canary_share: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    linear_share: Annotated[float, Field(ge=0.1, le=0.5)] = 0.25
+    bake_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+    """How long the alarms are watched after each shift of traffic, the last one included."""
+    termination_wait_seconds: Annotated[int, Field(ge=0, le=3600)] = 120
+    """How long the old fleet stays up, without traffic, once the new one has it all."""
+    maximum_seconds: Annotated[int, Field(ge=600, le=28_800)] = 3600
+    approval: Literal["automatic", "manual"] = "automatic"
+    """Whether a person has to approve the model package before it reaches production."""
+    approval_hours: Positive = 72
+    """How long a deployment waits for that person."""
+    holdout_images: Positive = 200
+    """How many holdout images the staging endpoint has to read."""
+    holdout_loss: Share = 0.02
+    """How much of the evaluation's accuracy may be lost on them."""
+    probes: Annotated[int, Field(ge=0, le=500)] = 20
+    """How many known images are sent at each look while traffic shifts; 0 for none."""
+
+
 class ServingSettings(_Record):
     """The endpoint, its API and their limits."""
 
@@ -78,7 +101,7 @@ class ServingSettings(_Record):
     scale_in_cooldown_seconds: Positive = 300
     scale_out_cooldown_seconds: Positive = 60
     traffic_model_a: Share = 0.8
-    canary_share: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    rollout: RolloutSettings = RolloutSettings()
     cache_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
     rate_per_second: Positive = 1000
     burst: Positive = 2000
@@ -97,6 +120,11 @@ class AlarmSettings(_Record):
     latency_average_ms: Positive = 1000
     latency_p99_ms: Positive = 2000
     error_share: Share = 0.01
+    probe_accuracy: Share = 0.8
+    """Below it, on known images, a rollout is taken back."""
+    rollback_period_seconds: Literal[10, 30, 60, 120, 300] = 60
+    """Of the alarms that take a rollout back; shorter ones than 60 make sense where metrics come
+    faster than CloudWatch's."""
     email: str | None = None
 
 
@@ -106,6 +134,8 @@ class RetentionSettings(_Record):
     images_days: Positive = 90
     results_days: Positive = 30
     previews_days: Positive = 365
+    models_days: Positive = 90
+    """How long a retired model can be put back into production."""
     logs_days: LogDays = 90
 
 
