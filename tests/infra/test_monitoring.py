@@ -16,14 +16,23 @@ THRESHOLDS = {
     "deployment-failures": 0,
     "training-trigger-errors": 0,
 }
+ROLLBACK_THRESHOLDS = {
+    "rollback-errors-a": 0.01,
+    "rollback-latency-a": 2_000_000,
+    "rollback-errors-b": 0.01,
+    "rollback-latency-b": 2_000_000,
+    "rollback-probes": 0.8,
+}
+ALL_THRESHOLDS = {**THRESHOLDS, **ROLLBACK_THRESHOLDS}
 
 
 def test_there_is_an_alarm_for_each_signal(environment: Synthesised) -> None:
     names = Names.of(environment.settings)
     alarms = {each["AlarmName"]: each for each in environment.properties("AWS::CloudWatch::Alarm")}
 
-    assert {name: alarms[names.name(name)]["Threshold"] for name in THRESHOLDS} == THRESHOLDS
-    assert len(alarms) == len(THRESHOLDS)
+    found = {name: alarms[names.name(name)]["Threshold"] for name in ALL_THRESHOLDS}
+    assert found == ALL_THRESHOLDS
+    assert len(alarms) == len(ALL_THRESHOLDS)
 
 
 def test_alarms_tell_of_trouble_and_of_recovery(environment: Synthesised) -> None:
@@ -56,9 +65,10 @@ def test_refused_images_do_not_count_as_failed_invocations(local: Synthesised) -
         if "MetricStat" in each
     }
 
-    assert "FILL(model_errors, 0) - FILL(refused, 0)" in expression
+    assert "MAX([FILL(failed, 0), FILL(model_errors, 0) - FILL(refused, 0)])" in expression
     assert metrics == {
         "invocations": "Invocations",
+        "failed": "Invocation5XXErrors",
         "model_errors": "InvocationModelErrors",
         "refused": "Invocation4XXErrors",
     }
@@ -93,7 +103,7 @@ def test_the_dashboard_shows_every_signal(environment: Synthesised) -> None:
     alarms = [each for each in body["widgets"] if each["type"] == "alarm"]
     graphs = [each for each in body["widgets"] if each["type"] == "metric"]
 
-    assert len(alarms[0]["properties"]["alarms"]) == len(THRESHOLDS)
+    assert len(alarms[0]["properties"]["alarms"]) == len(ALL_THRESHOLDS)
     assert len(graphs) == len(THRESHOLDS) + 1
 
 

@@ -11,6 +11,7 @@ from visionml.cdk.stacks.storage import StorageStack
 from visionml.cdk.units.alarms import Alarms
 from visionml.cdk.units.dashboard import OperationsDashboard
 from visionml.cdk.units.notifications import Notifications
+from visionml.cdk.units.rollback_alarms import rollback_signals
 from visionml.cdk.units.signals import signals
 from visionml.contracts.settings import Settings
 
@@ -37,12 +38,22 @@ class MonitoringStack(PlatformStack):
             signals=watched,
             topic=self.notifications.topic,
         )
+        self.rollback_alarms = Alarms(
+            self,
+            "RollbackAlarms",
+            names=self.names,
+            signals=rollback_signals(settings, self.names),
+            topic=self.notifications.topic,
+        )
         OperationsDashboard(
             self,
             "Operations",
             names=self.names,
             signals=watched,
-            alarms=list(self.alarms.by_signal.values()),
+            alarms=[
+                *self.alarms.by_signal.values(),
+                *self.rollback_alarms.by_signal.values(),
+            ],
         )
         self.publish(
             {

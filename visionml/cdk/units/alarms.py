@@ -35,7 +35,9 @@ class Alarms(Construct):
                 metric=signal.metric,
                 threshold=signal.threshold,
                 evaluation_periods=signal.periods,
-                comparison_operator=ComparisonOperator.GREATER_THAN_THRESHOLD,
+                comparison_operator=ComparisonOperator.LESS_THAN_THRESHOLD
+                if signal.below
+                else ComparisonOperator.GREATER_THAN_THRESHOLD,
                 treat_missing_data=TreatMissingData.NOT_BREACHING,
             )
             alarm.add_alarm_action(action)

@@ -9,12 +9,12 @@ from visionml.contracts.names import API_STAGE, VARIANT_A, Names
 from visionml.contracts.settings import Settings
 
 _PERIOD = Duration.minutes(5)
-_MICROSECONDS = 1000  # in a millisecond: the unit of SageMaker's latencies
+MICROSECONDS = 1000  # in a millisecond: the unit of SageMaker's latencies
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One figure, and the threshold above which it alarms."""
+    """One figure, and the threshold above which, or below which, it alarms."""
 
     name: str
     title: str
@@ -22,6 +22,7 @@ class Signal:
     metric: IMetric
     threshold: float
     periods: int = 1
+    below: bool = False
 
 
 def signals(settings: Settings, names: Names, *, account: str) -> list[Signal]:
@@ -60,7 +61,7 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             "Model latency, average (us)",
             f"Answers take longer than {alarms.latency_average_ms} ms on average.",
             endpoint_metric("ModelLatency", names.endpoint, VARIANT_A, statistic="Average"),
-            alarms.latency_average_ms * _MICROSECONDS,
+            alarms.latency_average_ms * MICROSECONDS,
             periods=3,
         ),
         Signal(
@@ -68,7 +69,7 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             "Model latency, p99 (us)",
             f"One answer in a hundred takes longer than {alarms.latency_p99_ms} ms.",
             endpoint_metric("ModelLatency", names.endpoint, VARIANT_A, statistic="p99"),
-            alarms.latency_p99_ms * _MICROSECONDS,
+            alarms.latency_p99_ms * MICROSECONDS,
             periods=3,
         ),
         Signal(
@@ -120,33 +121,42 @@ def function_errors(function: str) -> Metric:
     )
 
 
-def endpoint_metric(name: str, endpoint: str, variant: str, *, statistic: str = "Sum") -> Metric:
+def endpoint_metric(
+    name: str, endpoint: str, variant: str, *, statistic: str = "Sum", period: Duration = _PERIOD
+) -> Metric:
     """Return one of SageMaker's metrics of an endpoint variant."""
     return Metric(
         namespace="AWS/SageMaker",
         metric_name=name,
         dimensions_map={"EndpointName": endpoint, "VariantName": variant},
         statistic=statistic,
-        period=_PERIOD,
+        period=period,
     )
 
 
-def error_share(endpoint: str, variant: str) -> MathExpression:
+def error_share(endpoint: str, variant: str, *, period: Duration = _PERIOD) -> MathExpression:
     """Return failed invocations as a share of all, 0 while there are none.
 
-    SageMaker counts the container's 4XX answers as model errors as well. A refused image is the
-    caller's mistake, so they are taken off; what is left are 5XX, crashes and timeouts.
+    SageMaker counts every answer that is no 2XX as a model error, the container's 4XX included. A
+    refused image is the caller's mistake, so those are taken off; what is left are 5XX, crashes
+    and timeouts. The 5XX are counted in both metrics, so the larger figure is the right one.
     """
+    metrics = {
+        "invocations": "Invocations",
+        "failed": "Invocation5XXErrors",
+        "model_errors": "InvocationModelErrors",
+        "refused": "Invocation4XXErrors",
+    }
     return MathExpression(
         expression=(
             "IF(FILL(invocations, 0) > 0, "
-            "(FILL(model_errors, 0) - FILL(refused, 0)) / FILL(invocations, 1), 0)"
+            "MAX([FILL(failed, 0), FILL(model_errors, 0) - FILL(refused, 0)]) "
+            "/ FILL(invocations, 1), 0)"
         ),
         label="failed share",
-        period=_PERIOD,
+        period=period,
         using_metrics={
-            "invocations": endpoint_metric("Invocations", endpoint, variant),
-            "model_errors": endpoint_metric("InvocationModelErrors", endpoint, variant),
-            "refused": endpoint_metric("Invocation4XXErrors", endpoint, variant),
+            each: endpoint_metric(metric, endpoint, variant, period=period)
+            for each, metric in metrics.items()
         },
     )
