@@ -2,7 +2,7 @@
 
 import re
 
-from visionml.local import alarms, metrics, ministack, resources, steps
+from visionml.local import alarms, metrics, ministack, parameters, resources, steps
 from visionml.local.sagemaker import install as sagemaker
 from visionml.local.state import Project, State
 
@@ -14,6 +14,7 @@ def install(project: Project, state: State) -> None:
     metrics.install()
     alarms.install(state.account, state.region)
     resources.install()
+    parameters.install()
     steps.install()
     ministack.name_handler_errors()
     ministack.match_request_models()

@@ -21,6 +21,7 @@ from visionml.local.internals.iam import (
     role_exists,
     role_trusts,
 )
+from visionml.local.internals.parameters import ParameterChange, on_parameter_change
 from visionml.local.internals.scope import (
     account,
     region,
@@ -79,6 +80,7 @@ __all__ = [
     "Create",
     "Delete",
     "Properties",
+    "ParameterChange",
     "Provisioned",
     "Query",
     "Response",
@@ -113,6 +115,7 @@ __all__ = [
     "on_log_event",
     "physical_name",
     "put_event",
+    "on_parameter_change",
     "put_log_events",
     "put_metric_data",
     "region",

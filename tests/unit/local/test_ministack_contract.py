@@ -148,6 +148,13 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_create_log_stream": ["data"],
         "_put_log_events": ["data"],
     },
+    "services.ssm": {
+        "_put_parameter": ["data"],
+        "_delete_parameter": ["data"],
+        "_delete_parameters": ["data"],
+        "_label_parameter_version": ["data"],
+        "_lookup_parameter": ["name_or_arn", "allow_arn_region", "flexible_name"],
+    },
     "services.ecr": {"_find_image": ["repo_name", "image_id"]},
     "services.lambda_svc": {
         "reset": [],
