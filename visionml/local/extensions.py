@@ -2,7 +2,15 @@
 
 import re
 
-from visionml.local import alarms, metrics, ministack, parameters, resources, steps
+from visionml.local import (
+    alarms,
+    image_functions,
+    metrics,
+    ministack,
+    parameters,
+    resources,
+    steps,
+)
 from visionml.local.sagemaker import install as sagemaker
 from visionml.local.state import Project, State
 
@@ -17,6 +25,7 @@ def install(project: Project, state: State) -> None:
     parameters.install()
     steps.install()
     ministack.name_handler_errors()
+    image_functions.install()
     ministack.match_request_models()
     ministack.rewrite_outputs(
         lambda value: _API_HOST.sub(rf"{state.endpoint_url}/_aws/execute-api/\1", value)

@@ -4,7 +4,7 @@ Calls run in the scope of one account and region: a request's, a Step Functions 
 the one that `scope` opens in a thread of one's own.
 """
 
-from visionml.local.internals.functions import name_handler_errors
+from visionml.local.internals.functions import name_handler_errors, run_image_functions
 from visionml.local.internals.gateway import (
     create_request_validators,
     match_request_models,
@@ -128,6 +128,7 @@ __all__ = [
     "rewrite_outputs",
     "role_exists",
     "role_trusts",
+    "run_image_functions",
     "scope",
     "start_thread",
     "task_abandoned",

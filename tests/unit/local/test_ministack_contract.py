@@ -159,6 +159,8 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
     "services.lambda_svc": {
         "reset": [],
         "_execute_function_warm": ["func", "event", "request_id"],
+        "_execute_function_docker": ["func", "event", "request_id"],
+        "_execute_function_provided_warm": ["func", "event", "request_id"],
     },
 }
 
@@ -271,6 +273,13 @@ def test_the_worker_reports_an_exception_where_we_add_its_type() -> None:
         "event",
         "request_id",
     ]
+
+
+def test_a_custom_runtime_is_chosen_by_the_functions_runtime() -> None:
+    choose = _attribute("core.lambda_runtime", "_worker_class_for")
+    assert callable(choose)
+    provided = _attribute("core.lambda_runtime", "ProvidedWorker")
+    assert choose({"Runtime": "provided.al2023", "PackageType": "Image"}) is provided
 
 
 def test_a_service_is_dispatched_by_its_signing_scope() -> None:

@@ -1,11 +1,19 @@
 # ruff: noqa: SLF001  (these modules exist to touch what MiniStack does not offer)
-"""Lambda functions: what a failing handler answers."""
+"""Lambda functions: those from images, and what a failing handler answers."""
 
 import functools
+import io
+import zipfile
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
+
+from visionml.errors import NotFound
+
+Bootstrap = Callable[[str, Mapping[str, Any], Mapping[str, str]], str]
+"""From an image's URI, a function's ``ImageConfig`` and its variables to a shell program."""
 
 WORKER_REPORT = '"error": str(e), "trace": traceback.format_exc()'
 """What MiniStack's Python worker says of an exception."""
@@ -58,3 +66,39 @@ def name_handler_errors() -> None:
 
     lambda_runtime.Worker.invoke = invoked
     lambda_svc._execute_function_warm = executed
+
+
+def run_image_functions(bootstrap: Bootstrap) -> None:
+    """Run functions from images as MiniStack runs custom runtimes: by their ``bootstrap``.
+
+    MiniStack needs Docker for them otherwise. A function whose image is gone answers
+    ``Runtime.InvalidEntrypoint``.
+    """
+    execute = lambda_svc._execute_function_docker
+
+    @functools.wraps(execute)
+    def executed(func: dict[str, Any], event: Any, request_id: str) -> Any:
+        config = func.get("config") or func
+        if config.get("PackageType") != "Image":
+            return execute(func, event, request_id)
+        image_config = (config.get("ImageConfigResponse") or {}).get("ImageConfig") or {}
+        variables = (config.get("Environment") or {}).get("Variables") or {}
+        try:
+            program = bootstrap(config["ImageUri"], image_config, variables)
+        except NotFound as error:
+            body = {"errorMessage": error.message, "errorType": "Runtime.InvalidEntrypoint"}
+            return {"body": body, "error": True}
+        custom = {**config, "Runtime": "provided.al2023"}
+        return lambda_svc._execute_function_provided_warm(
+            {**func, "config": custom, "code_zip": _package(program)}, event, request_id
+        )
+
+    lambda_svc._execute_function_docker = executed
+
+
+def _package(program: str) -> bytes:
+    """Return a deployment package of a custom runtime, equal for equal programs."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("bootstrap"), program)
+    return buffer.getvalue()
