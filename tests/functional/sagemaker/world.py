@@ -22,6 +22,7 @@ BUCKET = f"sagemaker-tests-{ACCOUNT}"
 REPOSITORY = "sagemaker-tests"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:1"
 LONGEST_SECONDS = 60.0
+MOVING = {"Creating", "Updating", "RollingBack"}
 PROGRAMS = Path(__file__).parent / "programs"
 
 DOCKERFILE = """
@@ -149,7 +150,7 @@ class World:
         """Wait until an endpoint neither comes nor changes."""
         return until(
             lambda: dict(self.aws.sagemaker.describe_endpoint(EndpointName=name)),
-            lambda endpoint: endpoint["EndpointStatus"] not in {"Creating", "Updating"},
+            lambda endpoint: endpoint["EndpointStatus"] not in MOVING,
         )
 
     def ask(self, endpoint: str, body: bytes = b"hello", **changes: Any) -> str:
@@ -202,7 +203,7 @@ def world(aws: Aws, local_project: Project, tmp_path_factory: pytest.TempPathFac
         ROLE,
         (["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{BUCKET}/*"),
         ("s3:ListBucket", f"arn:aws:s3:::{BUCKET}"),
-        (["ecr:*", "logs:*", "cloudwatch:PutMetricData"], "*"),
+        (["ecr:*", "logs:*", "cloudwatch:PutMetricData", "cloudwatch:DescribeAlarms"], "*"),
         service="sagemaker.amazonaws.com",
     )
     return World(aws, role)

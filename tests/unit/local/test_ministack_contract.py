@@ -215,6 +215,8 @@ def test_the_stores_that_we_read_and_write_exist() -> None:
     assert hasattr(_attribute("services.iam", "_roles"), "get")
     assert hasattr(_attribute("services.sts", "_sessions"), "__contains__")
     assert hasattr(_attribute("services.cloudwatch", "_metrics"), "get")
+    assert hasattr(_attribute("services.cloudwatch", "_alarms"), "get")
+    assert hasattr(_attribute("services.cloudwatch", "_composite_alarms"), "get")
     assert hasattr(_attribute("services.apigateway_v1", "_rest_apis"), "get")
     assert hasattr(_attribute("services.cloudwatch_logs", "_log_groups"), "__contains__")
     assert hasattr(_attribute("services.stepfunctions", "_executions"), "get")

@@ -117,6 +117,12 @@ def evaluate_alarms() -> None:
     cloudwatch._evaluate_all_alarms()
 
 
+def alarm_state(name: str) -> str | None:
+    """Return the state of a metric or composite alarm; None when there is no such alarm."""
+    alarm = cloudwatch._alarms.get(name) or cloudwatch._composite_alarms.get(name)
+    return str(alarm["StateValue"]) if alarm else None
+
+
 def put_log_events(group: str, stream: str, messages: Iterable[str]) -> None:
     """Append lines to a log stream, creating group and stream as needed."""
     if group not in cloudwatch_logs._log_groups:

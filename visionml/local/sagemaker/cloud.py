@@ -129,6 +129,16 @@ class Cloud:
         with _best_effort(f"measure {namespace}"), ministack.scope(*where):
             ministack.put_metric_data(namespace, data)
 
+    def alarm_state(self, scope: Scope, name: str) -> str | None:
+        """Return the state of a CloudWatch alarm; None when there is no such alarm."""
+        with ministack.scope(scope.account, scope.region):
+            return ministack.alarm_state(name)
+
+    def may_watch(self, scope: Scope, role: str, alarm: str) -> bool:
+        """Tell whether a role may look at an alarm."""
+        arn = f"arn:aws:cloudwatch:{scope.region}:{scope.account}:alarm:{alarm}"
+        return _may(role, ("cloudwatch:DescribeAlarms",), arn)
+
     def announce(
         self, scope: Scope, detail_type: str, detail: Document, resources: Sequence[str]
     ) -> None:

@@ -3,11 +3,12 @@
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from visionml.local.sagemaker.core import Document
+from visionml.local.sagemaker.core import Document, now
 from visionml.local.sagemaker.instance import Design, Instance, run_together
 
 DRAIN_SECONDS = 65
@@ -28,21 +29,39 @@ class Variant:
     image: Document
     """``DeployedImages``' entry."""
     instances: list[Instance] = field(default_factory=list)
+    active: int | None = None
+    """How many of the instances get traffic; None for all."""
+    desired_weight: float | None = None
+    """The weight that it is about to get; None when that is its weight."""
+    status: Document | None = None
+    """``VariantStatus``' entry while something happens to it."""
 
     @property
     def name(self) -> str:
         """The variant's name."""
         return self.design.variant
 
-    def launch(self) -> None:
-        """Start the desired number of instances; raise `LaunchFailed` when one does not come."""
-        made = [Instance(self.design, self.cloud) for _ in range(self.desired)]
-        self.instances += made
-        run_together([instance.launch for instance in made])
+    def launch(self, count: int | None = None) -> None:
+        """Start instances until there are `count`, the desired number unless given.
+
+        Raises
+        ------
+        LaunchFailed
+            One does not come into service; none of those that were started here is kept.
+        """
+        missing = (self.desired if count is None else count) - len(self.instances)
+        made = [Instance(self.design, self.cloud) for _ in range(missing)]
+        self.instances = [*self.instances, *made]
+        try:
+            run_together([instance.launch for instance in made])
+        except Exception:
+            self.instances = [each for each in self.instances if each not in made]
+            run_together([instance.stop for instance in made])
+            raise
 
     def choose(self) -> Instance | None:
         """Return an instance that takes requests, by the variant's routing strategy."""
-        ready = [instance for instance in self.instances if instance.ready]
+        ready = [instance for instance in self.instances[: self.active] if instance.ready]
         if not ready:
             return None
         strategy = self.config.get("RoutingConfig", {}).get("RoutingStrategy")
@@ -51,15 +70,21 @@ class Variant:
             ready = [instance for instance in ready if instance.busy == least]
         return random.choice(ready)  # noqa: S311  (spreads load)
 
+    def show(self, status: str, message: str) -> None:
+        """Describe what happens to the variant now."""
+        self.status = {"Status": status, "StatusMessage": message, "StartTime": now()}
+
     def summary(self) -> Document:
-        """Return ``ProductionVariantSummary``."""
+        """Return ``ProductionVariantSummary``, or ``PendingProductionVariantSummary``."""
         return {
             "VariantName": self.name,
             "DeployedImages": [self.image],
             "CurrentWeight": self.weight,
-            "DesiredWeight": self.weight,
+            "DesiredWeight": self.weight if self.desired_weight is None else self.desired_weight,
             "CurrentInstanceCount": len(self.instances),
             "DesiredInstanceCount": self.desired,
+            "InstanceType": self.config.get("InstanceType"),
+            "VariantStatus": [self.status] if self.status else None,
             "RoutingConfig": self.config.get("RoutingConfig"),
         }
 
@@ -71,9 +96,15 @@ class Fleet:
     config_name: str
     variants: Sequence[Variant]
 
-    def launch(self) -> None:
-        """Start all instances; raise `LaunchFailed` when one does not come into service."""
-        run_together([variant.launch for variant in self.variants])
+    def launch(self, counts: Mapping[str, int] | None = None) -> None:
+        """Start all instances, or as many as `counts` says; raise `LaunchFailed` as they do."""
+        wanted = self.desired if counts is None else counts
+        run_together([partial(each.launch, wanted[each.name]) for each in self.variants])
+
+    @property
+    def desired(self) -> dict[str, int]:
+        """The desired number of instances by variant."""
+        return {variant.name: variant.desired for variant in self.variants}
 
     def variant(self, name: str) -> Variant | None:
         """Return the variant of a name."""
@@ -86,20 +117,32 @@ class Fleet:
             return self.variants[0]
         return random.choices(self.variants, weights)[0]  # noqa: S311  (spreads load)
 
+    def settle(self) -> None:
+        """Describe the variants without a status from now on."""
+        for variant in self.variants:
+            variant.status = variant.active = None
+
     def drain(self) -> None:
         """Wait until no instance works on a request, at most `DRAIN_SECONDS`."""
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while any(instance.busy for instance in self._instances()):
-            if time.monotonic() > deadline:
-                return
-            time.sleep(_DRAIN_POLL_SECONDS)
+        drain(self.instances)
 
     def stop(self) -> None:
         """End all instances."""
-        run_together([instance.stop for instance in self._instances()])
+        run_together([instance.stop for instance in self.instances])
 
-    def _instances(self) -> list[Instance]:
+    @property
+    def instances(self) -> list[Instance]:
+        """The instances of all variants."""
         return [instance for variant in self.variants for instance in variant.instances]
+
+
+def drain(instances: Sequence[Instance]) -> None:
+    """Wait until no instance works on a request, at most `DRAIN_SECONDS`."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while any(instance.busy for instance in instances):
+        if time.monotonic() > deadline:
+            return
+        time.sleep(_DRAIN_POLL_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -125,20 +168,37 @@ class Traffic:
     def lease(self, variant_name: str | None) -> tuple[Variant, Instance | None] | None:
         """Return a variant and an instance counted as busy; None when there is no such variant.
 
-        The caller gives the instance back with `release`.
+        A fleet without a ready instance leaves its share to the others. The caller gives the
+        instance back with `release`.
         """
         with self._lock:
-            if not self.routes:
-                return None
-            shares = [route.share for route in self.routes]
-            fleet = random.choices(self.routes, shares)[0].fleet  # noqa: S311  (spreads load)
-            variant = fleet.variant(variant_name) if variant_name else fleet.choose()
-            if variant is None:
-                return None
-            instance = variant.choose()
-            if instance is not None:
-                instance.busy += 1
-            return variant, instance
+            chosen: Variant | None = None
+            for fleet in self._in_turn():
+                name = chosen.name if chosen else variant_name
+                variant = fleet.variant(name) if name else fleet.choose()
+                if variant is None:
+                    continue
+                chosen = chosen or variant
+                instance = variant.choose()
+                if instance is not None:
+                    instance.busy += 1
+                    return variant, instance
+            return (chosen, None) if chosen else None
+
+    def _in_turn(self) -> list[Fleet]:
+        """Return the fleets, first the one that this request is for."""
+        if not self.routes:
+            return []
+        shares = [route.share for route in self.routes]
+        first = random.choices(self.routes, shares)[0]  # noqa: S311  (spreads load)
+        return [first.fleet, *(each.fleet for each in self.routes if each is not first)]
+
+    def retire(self, variant: Variant, left: int) -> list[Instance]:
+        """Take a variant's instances but the first `left` out of service; return them."""
+        with self._lock:
+            kept, retired = variant.instances[:left], variant.instances[left:]
+            variant.instances = kept
+            return retired
 
 
 def release(instance: Instance) -> None:

@@ -1,12 +1,15 @@
 """Endpoints: what they serve, and how they come, change and go."""
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
 
 from visionml.local.sagemaker import wire
 from visionml.local.sagemaker.cloud import Cloud
-from visionml.local.sagemaker.core import Document, Record, Store, now
+from visionml.local.sagemaker.core import Document, Record, Scope, Store, now
 from visionml.local.sagemaker.fleet import Fleet, Route, Traffic, Variant
 from visionml.local.sagemaker.instance import Design, LaunchFailed
 
@@ -24,6 +27,15 @@ class EndpointConfig(Record):
     """Which models an endpoint serves, on what."""
 
 
+class Events(Protocol):
+    """Where endpoints announce what happens to them."""
+
+    def announce(
+        self, scope: Scope, detail_type: str, detail: Document, resources: Sequence[str]
+    ) -> None:
+        """Publish an EventBridge event."""
+
+
 class ModelGone(Exception):
     """A configuration names a model that has been deleted; the text is a ``FailureReason``."""
 
@@ -38,7 +50,10 @@ class Endpoint(Record):
     fleet: Fleet | None = None
     pending: Fleet | None = None
     """The fleet that an update is bringing up."""
+    pending_since: datetime | None = None
     traffic: Traffic = field(default_factory=Traffic)
+    over: threading.Event = field(default_factory=threading.Event)
+    """Set when the embedded AWS forgets the endpoint: a deployment ends then."""
 
     def described(self) -> Document:
         """Return the description."""
@@ -56,18 +71,39 @@ class Endpoint(Record):
                 description["PendingDeploymentSummary"] = {
                     "EndpointConfigName": self.pending.config_name,
                     "ProductionVariants": [v.summary() for v in self.pending.variants],
-                    "StartTime": self.modified,
+                    "StartTime": self.pending_since,
                 }
             return description
 
-    def become(self, cloud: Cloud, status: str, *, reason: str | None = None) -> None:
+    def begin(self, fleet: Fleet) -> None:
+        """Have a fleet that is to take over."""
+        with self.lock:
+            self.pending, self.pending_since = fleet, now()
+
+    def end(self, fleet: Fleet) -> None:
+        """Be served by a fleet, with none to take over."""
+        with self.lock:
+            self.fleet, self.pending, self.pending_since = fleet, None, None
+            self.config_name = fleet.config_name
+
+    def become(self, events: Events, status: str, *, reason: str | None = None) -> None:
         """Change the status, with the reason of a failure, and announce it."""
         with self.lock:
             self.status = status
             self.learn(FailureReason=reason)
-        detail = wire.output("DescribeEndpoint", self.described(), wire.milliseconds)
-        detail["EndpointStatus"] = _in_event(status)
-        cloud.announce(self.scope, "SageMaker Endpoint State Change", detail, [self.arn])
+        self._announce(events, "SageMaker Endpoint State Change")
+
+    def progressed(self, events: Events) -> None:
+        """Announce that a variant's status has changed."""
+        self.learn()
+        self._announce(events, "SageMaker Endpoint Deployment State Change")
+
+    def _announce(self, events: Events, detail_type: str) -> None:
+        with self.lock:
+            detail = wire.output("DescribeEndpoint", self.described(), wire.milliseconds)
+            detail["EndpointStatus"] = _in_event(self.status)
+            detail["Tags"] = dict(self.tags)
+        events.announce(self.scope, detail_type, detail, [self.arn])
 
 
 def create(endpoint: Endpoint, fleet: Fleet, cloud: Cloud) -> None:
@@ -83,43 +119,13 @@ def create(endpoint: Endpoint, fleet: Fleet, cloud: Cloud) -> None:
     endpoint.become(cloud, "InService")
 
 
-def update(
-    endpoint: Endpoint, fleet: Fleet, cloud: Cloud, *, shift: Callable[[Endpoint, Fleet], None]
-) -> None:
-    """Put a new fleet in the place of the one that serves; `shift` moves the traffic over.
-
-    The old fleet ends when it has answered what it had taken. When the new one does not come into
-    service, the old one goes on serving.
-    """
-    endpoint.pending = fleet
-    endpoint.become(cloud, "Updating")
-    reason = _launched(fleet)
-    if reason:
-        endpoint.pending = None
-        fleet.stop()
-        endpoint.become(cloud, "InService", reason=reason)
-        return
-    shift(endpoint, fleet)
-    with endpoint.lock:
-        old, endpoint.fleet, endpoint.pending = endpoint.fleet, fleet, None
-        endpoint.config_name = fleet.config_name
-    if old is not None:
-        old.drain()
-        old.stop()
-    endpoint.become(cloud, "InService")
-
-
-def all_at_once(endpoint: Endpoint, fleet: Fleet) -> None:
-    """Send every further request to the new fleet."""
-    endpoint.traffic.send_to(Route(fleet, 1.0))
-
-
 def delete(endpoint: Endpoint, cloud: Cloud, store: Store[Endpoint]) -> None:
     """End an endpoint when it has answered what it had taken."""
     endpoint.traffic.send_to()
-    if endpoint.fleet is not None:
-        endpoint.fleet.drain()
-        endpoint.fleet.stop()
+    for fleet in (endpoint.fleet, endpoint.pending):
+        if fleet is not None:
+            fleet.drain()
+            fleet.stop()
     store.remove(endpoint)
     endpoint.become(cloud, "Deleted")
 

@@ -4,11 +4,13 @@ from typing import TypeVar
 
 from visionml.local.sagemaker import hosting
 from visionml.local.sagemaker.core import Caller, Document, Listing, Record, Scope, listed, tags_of
+from visionml.local.sagemaker.deployment import Clock, Deployment
 from visionml.local.sagemaker.faults import invalid, not_offered
 from visionml.local.sagemaker.fleet import Fleet
 from visionml.local.sagemaker.hosting import Endpoint, EndpointConfig, Model, ModelGone
 from visionml.local.sagemaker.objects import Location, Objects
 from visionml.local.sagemaker.registry_operations import container_of
+from visionml.local.sagemaker.rollout import Rollout, check, rollout_of
 from visionml.local.sagemaker.state import State
 
 R = TypeVar("R", bound=Record)
@@ -102,6 +104,7 @@ def create_endpoint(state: State, caller: Caller, request: Document) -> Document
     arn = caller.scope.arn("endpoint", name)
     endpoint = Endpoint(caller.scope, name, arn, request, tags=tags_of(request))
     endpoint.config_name = config.name
+    check(request.get("DeploymentConfig", {}))
     endpoint.facts["LastDeploymentConfig"] = request.get("DeploymentConfig")
     fleet = _fleet(state, config, name)
     if not state.endpoints.add(endpoint):
@@ -133,21 +136,47 @@ def update_endpoint(state: State, caller: Caller, request: Document) -> Document
             raise not_offered(f"updates with {member}")
     fleet = _fleet(state, config, endpoint.name)
     with endpoint.lock:
-        _move(endpoint, "Updating")
+        _check_steady(endpoint)
+        planned = request.get("DeploymentConfig")
+        rollout = _rollout(state, endpoint, fleet, planned or {})
+        endpoint.status = "Updating"
         # as on AWS, an update that passes no deployment configuration leaves none armed
-        endpoint.learn(LastDeploymentConfig=request.get("DeploymentConfig"))
-    state.cloud.run(
-        caller.scope,
-        lambda: hosting.update(endpoint, fleet, state.cloud, shift=hosting.all_at_once),
-        name=f"update-{endpoint.name}",
-    )
+        endpoint.learn(LastDeploymentConfig=planned)
+    deployment = Deployment(endpoint, fleet, rollout, state.cloud, Clock(endpoint.over))
+    state.cloud.run(caller.scope, deployment.run, name=f"update-{endpoint.name}")
     return {"EndpointArn": endpoint.arn}
+
+
+def _rollout(state: State, endpoint: Endpoint, fleet: Fleet, config: Document) -> Rollout:
+    """Return what a deployment configuration means for an endpoint; its alarms must be at rest."""
+    current = endpoint.fleet.desired if endpoint.fleet else {}
+    made = rollout_of(config, old=current, new=fleet.desired)
+    for role in sorted({variant.design.role for variant in fleet.variants}):
+        for alarm in made.alarms:
+            if not state.cloud.may_watch(endpoint.scope, role, alarm):
+                raise invalid(
+                    f'Could not describe the alarm "{alarm}". Please ensure that the role '
+                    f'"{role}" has the permission "cloudwatch:DescribeAlarms".'
+                )
+    states = {alarm: state.cloud.alarm_state(endpoint.scope, alarm) for alarm in made.alarms}
+    unknown = [alarm for alarm, value in states.items() if value is None]
+    if unknown:
+        raise invalid(f"Could not find the CloudWatch alarms [{', '.join(unknown)}].")
+    tripped = [alarm for alarm, value in states.items() if value == "ALARM"]
+    if tripped:
+        raise invalid(
+            f"The CloudWatch alarms [{', '.join(tripped)}] are in state ALARM already. A "
+            "deployment that they guard would be rolled back at once."
+        )
+    return made
 
 
 def delete_endpoint(state: State, caller: Caller, request: Document) -> Document:
     """DeleteEndpoint."""
     endpoint = _endpoint(state, caller.scope, request["EndpointName"])
-    _move(endpoint, "Deleting", also_from=("Failed",))
+    with endpoint.lock:
+        _check_steady(endpoint, also=("Failed", "UpdateRollbackFailed"))
+        endpoint.status = "Deleting"
     state.cloud.run(
         caller.scope,
         lambda: hosting.delete(endpoint, state.cloud, state.endpoints),
@@ -156,12 +185,10 @@ def delete_endpoint(state: State, caller: Caller, request: Document) -> Document
     return {}
 
 
-def _move(endpoint: Endpoint, status: str, *, also_from: tuple[str, ...] = ()) -> None:
-    with endpoint.lock:
-        if endpoint.status not in ("InService", *also_from):
-            kind = "failed" if endpoint.status == "Failed" else "in-progress"
-            raise invalid(f'Cannot update {kind} endpoint "{endpoint.arn}".')
-        endpoint.status = status
+def _check_steady(endpoint: Endpoint, *, also: tuple[str, ...] = ()) -> None:
+    if endpoint.status not in ("InService", *also):
+        kind = "failed" if endpoint.status == "Failed" else "in-progress"
+        raise invalid(f'Cannot update {kind} endpoint "{endpoint.arn}".')
 
 
 def _fleet(state: State, config: EndpointConfig, endpoint_name: str) -> Fleet:

@@ -58,6 +58,8 @@ class Instance:
     ready: bool = False
     busy: int = 0
     """Requests that it is working on."""
+    deaths: int = 0
+    """How often its container has ended by itself."""
     _pool: Pool = field(default_factory=lambda: Pool(0))
     _container: Container | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -176,7 +178,10 @@ class Instance:
         while not self._stopped.is_set():
             if self._container is None or self._container.wait(0.5) is None:
                 continue
+            if self._stopped.is_set():
+                return
             self.ready = False
+            self.deaths += 1
             if self._stopped.wait(_RESTART_SECONDS):
                 return
             with contextlib.suppress(LaunchFailed, OSError):

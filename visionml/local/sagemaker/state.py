@@ -49,9 +49,11 @@ class State:
         for job in [job for store in jobs for job in store.everywhere()]:
             job.stop()
         for endpoint in self.endpoints.everywhere():
+            endpoint.over.set()
             endpoint.traffic.send_to()
-            if endpoint.fleet is not None:
-                self.cloud.run(endpoint.scope, endpoint.fleet.stop, name=f"end-{endpoint.name}")
+            for fleet in (endpoint.fleet, endpoint.pending):
+                if fleet is not None:
+                    self.cloud.run(endpoint.scope, fleet.stop, name=f"end-{endpoint.name}")
         self.cloud.runtime.close()
         for store in self.stores():
             store.clear()
