@@ -33,7 +33,7 @@ SHARDS = f"s3://datasets/prepared/digits/v1/32/{RUN}-prepare/"
 PLAN: dict[str, Any] = {
     **{name: {"job": f"{RUN}-{name}", "wanted": True} for name in STEPS},
     "prepared_s3_uri": SHARDS,
-    "hyperparameters": {"epochs": "3", "run_id": RUN},
+    "hyperparameters": {"epochs": "3", "run_id": RUN, "image_size": "32"},
     "tuning_hyperparameters": {"run_id": RUN},
     "tuning": {"Strategy": "Random"},
 }
@@ -159,7 +159,7 @@ def test_training_reads_what_preparing_wrote(
     assert job["TrainingJobName"] == f"{RUN}-train"
     assert job["OutputDataConfig"]["S3OutputPath"] == f"{models}/{layout.run_output(RUN)}"
     assert job["CheckpointConfig"]["S3Uri"] == f"{models}/{layout.run_checkpoints(RUN)}"
-    assert job["HyperParameters"] == {"epochs": "9", "run_id": RUN}
+    assert job["HyperParameters"] == {**PLAN["hyperparameters"], "epochs": "9"}
 
 
 def test_tuning_runs_the_planned_search_on_the_same_shards(

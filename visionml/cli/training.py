@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 Dataset = Annotated[str | None, typer.Option(help="The dataset's name.")]
 DatasetVersion = Annotated[str | None, typer.Option(help="By default the newest.")]
 Architecture = Annotated[str, typer.Option(help="A shipped name, or package.module:NAME.")]
-ImageSize = Annotated[int, typer.Option(help="Height and width of the model's input in pixels.")]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(help="Height and width of the model's input in pixels; else the architecture's."),
+]
 Hyperparameters = Annotated[
     list[str] | None, typer.Option("--set", help="A hyperparameter, such as epochs=12; repeatable.")
 ]
@@ -47,7 +50,7 @@ def train(
     dataset: Dataset = None,
     dataset_version: DatasetVersion = None,
     architecture: Architecture = "small-cnn",
-    image_size: ImageSize = 32,
+    image_size: ImageSize = None,
     hyperparameters: Hyperparameters = None,
     tune: Tune = None,
     strategy: Strategy = "Bayesian",

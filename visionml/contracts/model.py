@@ -8,6 +8,19 @@ from pydantic import BaseModel, ConfigDict
 ONNX_FILE = "model.onnx"
 RECORD_FILE = "model.json"
 
+SMALLEST_IMAGE_SIZE = 8
+LARGEST_IMAGE_SIZE = 1024
+IMAGE_SIZES = {"resnet18": 224, "small-cnn": 32}
+"""Height and width in pixels of the shipped architectures' input, unless a run names another."""
+
+
+def default_image_size(architecture: str) -> int:
+    """Return the size in `IMAGE_SIZES`; of an architecture that does not ship, 32.
+
+    `visionml.model.architectures.image_size` asks those that are plugged in, which takes PyTorch.
+    """
+    return IMAGE_SIZES.get(architecture, IMAGE_SIZES["small-cnn"])
+
 
 class InputRecord(BaseModel):
     """What the graph expects: float32, batch x 3 x height x width, RGB, normalised."""

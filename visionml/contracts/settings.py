@@ -16,6 +16,7 @@ from pydantic import (
 
 from visionml.contracts.dataset import DatasetName
 from visionml.contracts.gates import Gates, Share
+from visionml.contracts.model import LARGEST_IMAGE_SIZE, SMALLEST_IMAGE_SIZE
 from visionml.errors import SettingsInvalid
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
@@ -51,7 +52,8 @@ class TrainingSettings(_Record):
     on_dataset_ready: bool = False
     """Train whenever a version of the dataset above, or of any where none is named, is ready."""
     architecture: str = "small-cnn"
-    image_size: Annotated[int, Field(ge=8, le=1024)] = 32
+    image_size: Annotated[int, Field(ge=SMALLEST_IMAGE_SIZE, le=LARGEST_IMAGE_SIZE)] | None = None
+    """None for the architecture's own."""
     hyperparameters: dict[str, Annotated[str, BeforeValidator(str)]] = {}
     """Of these three are the runs that nobody starts by hand."""
     instance_type: InstanceType = "ml.m5.xlarge"

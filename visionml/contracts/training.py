@@ -15,6 +15,11 @@ from pydantic import (
 
 from visionml.contracts.dataset import DatasetName
 from visionml.contracts.evaluation import Verdict
+from visionml.contracts.model import (
+    LARGEST_IMAGE_SIZE,
+    SMALLEST_IMAGE_SIZE,
+    default_image_size,
+)
 
 BELOW_GATE = "ModelBelowGate"
 """The error with which the training machine ends when the model did not pass."""
@@ -145,12 +150,21 @@ class TrainingRequest(BaseModel):
     dataset: DatasetName
     dataset_version: str
     architecture: str = "small-cnn"
-    image_size: Annotated[int, Field(ge=8, le=1024)] = 32
+    image_size: Annotated[int, Field(ge=SMALLEST_IMAGE_SIZE, le=LARGEST_IMAGE_SIZE)]
+    """Height and width of the model's input; the architecture's own where it is not said."""
     hyperparameters: dict[str, str] = {}
     """As SageMaker passes them: strings. Unknown ones fail the job."""
     mode: Literal["train", "tune", "both"] = "train"
     """``both`` tunes, trains with the best hyperparameters found and takes the better model."""
     tuning: TuningRequest | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sized(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("image_size") is None:
+            architecture = given.get("architecture", cls.model_fields["architecture"].default)
+            return {**given, "image_size": default_image_size(str(architecture))}
+        return given
 
     @model_validator(mode="after")
     def _consistent(self) -> "TrainingRequest":

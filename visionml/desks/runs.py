@@ -18,6 +18,7 @@ from visionml.desks.platform import Platform
 from visionml.desks.steps import told
 from visionml.errors import Conflict, GateFailed, InvalidInput, NotFound
 from visionml.evaluation.gate import judge
+from visionml.model import architectures
 from visionml.registry import runs
 from visionml.registry.register import read_report
 
@@ -161,7 +162,7 @@ class Runs:
         version: str,
         *,
         architecture: str = "small-cnn",
-        image_size: int = 32,
+        image_size: int | None = None,
         run_id: str | None = None,
         tuning: TuningRequest | Mapping[str, Any] | None = None,
         mode: Literal["train", "tune", "both"] | None = None,
@@ -169,6 +170,7 @@ class Runs:
     ) -> TrainingRun:
         """Start a training run on a dataset version; further keywords are hyperparameters.
 
+        Without `image_size` the model's input is as large as its architecture says.
         With `tuning` the run searches for hyperparameters and takes the best model it has found
         on the way, or, in the mode ``both``, trains once more with the best ones.
 
@@ -184,7 +186,7 @@ class Runs:
             dataset=dataset,
             dataset_version=version,
             architecture=architecture,
-            image_size=image_size,
+            image_size=image_size or architectures.image_size(architecture),
             hyperparameters={name: str(value) for name, value in hyperparameters.items()},
             mode=mode or ("tune" if tuning else "train"),
             tuning=tuning,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from visionml.contracts.model import IMAGE_SIZES, default_image_size
 from visionml.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -65,6 +66,20 @@ def architecture(name: str) -> Architecture:
             hint="Wrap the function that builds the module in an Architecture.",
         )
     return found
+
+
+def image_size(name: str) -> int:
+    """Return the height and width of an architecture's input, unless a run names another.
+
+    One that is plugged in is asked where it is installed; where it is not, only the image that
+    trains has it, and the size is that of all others: 32 pixels.
+    """
+    if name in IMAGE_SIZES:
+        return IMAGE_SIZES[name]
+    try:
+        return int(architecture(name).defaults["image_size"])
+    except (InvalidInput, KeyError):
+        return default_image_size(name)
 
 
 def names() -> list[str]:

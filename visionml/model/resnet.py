@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from visionml.contracts.model import IMAGE_SIZES
 from visionml.model.architectures import Architecture, Options
 
 
@@ -78,7 +79,7 @@ RESNET18 = Architecture(
     ResNetOptions,
     minimum_size=32,
     defaults={
-        "image_size": 224,
+        "image_size": IMAGE_SIZES["resnet18"],
         "epochs": 30,
         "learning_rate": 1e-3,
         "weight_decay": 0.05,

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
+from visionml.contracts.model import IMAGE_SIZES
 from visionml.model.architectures import Architecture, Options
 
 
@@ -40,4 +41,6 @@ def _convolution(inputs: int, outputs: int, *, stride: int = 1) -> tuple[nn.Modu
     )
 
 
-SMALL_CNN = Architecture(build, SmallCnnOptions, minimum_size=8)
+SMALL_CNN = Architecture(
+    build, SmallCnnOptions, minimum_size=8, defaults={"image_size": IMAGE_SIZES["small-cnn"]}
+)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionml.contracts.dataset import DatasetName, DatasetRecord
 from visionml.contracts.events import DATASET_READY, DATASET_SOURCE, DatasetReady
+from visionml.contracts.model import default_image_size
 from visionml.contracts.training import TrainingRequest, new_run_id
 from visionml.errors import InvalidInput
 
@@ -21,7 +22,7 @@ class RunTemplate(BaseModel):
     dataset: DatasetName | None = None
     """What a schedule trains on."""
     architecture: str
-    image_size: int
+    image_size: int | None = None
     hyperparameters: dict[str, str]
 
 
@@ -59,6 +60,6 @@ def request_of(
         dataset=name,
         dataset_version=version,
         architecture=template.architecture,
-        image_size=template.image_size,
+        image_size=template.image_size or default_image_size(template.architecture),
         hyperparameters=template.hyperparameters,
     )

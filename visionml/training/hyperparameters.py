@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visionml.contracts.dataset import DatasetName
+from visionml.contracts.model import LARGEST_IMAGE_SIZE, SMALLEST_IMAGE_SIZE
 from visionml.contracts.training import RunId
 from visionml.errors import InvalidInput
 from visionml.model.architectures import Options, architecture
@@ -33,7 +34,7 @@ class Hyperparameters(BaseModel):
     dataset: DatasetName
     dataset_version: str
     architecture: str = DEFAULT_ARCHITECTURE
-    image_size: Annotated[int, Field(ge=8, le=1024)] = 32
+    image_size: Annotated[int, Field(ge=SMALLEST_IMAGE_SIZE, le=LARGEST_IMAGE_SIZE)] = 32
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 8
     batch_size: Annotated[int, Field(ge=2, le=65_536)] = 64
     """Of all processes together."""

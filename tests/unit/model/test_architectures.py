@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from visionml.contracts.model import IMAGE_SIZES
 from visionml.errors import InvalidInput
 from visionml.model import architectures
 from visionml.model.architectures import Architecture, Options, architecture, names
@@ -55,6 +56,24 @@ def test_an_installed_package_adds_names(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_wrong_name_says_what_is_wrong(name: str, sentence: str) -> None:
     with pytest.raises(InvalidInput, match=sentence):
         architecture(name)
+
+
+def test_the_sizes_that_need_no_pytorch_are_those_of_the_architectures() -> None:
+    shipped = {name: architecture(name).defaults["image_size"] for name in IMAGE_SIZES}
+    assert shipped == IMAGE_SIZES
+    assert sorted(IMAGE_SIZES) == names()
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("resnet18", 224), ("my_nets:WIDE", 96), ("my_nets:MINE", 32), ("only_in_the_image:NET", 32)],
+)
+def test_images_are_as_large_as_the_architecture_says(
+    monkeypatch: pytest.MonkeyPatch, name: str, size: int
+) -> None:
+    wide = Architecture(MINE.build, defaults={"image_size": 96})
+    monkeypatch.setattr(sys.modules["my_nets"], "WIDE", wide, raising=False)
+    assert architectures.image_size(name) == size
 
 
 @pytest.mark.parametrize("size", [8, 32, 224])

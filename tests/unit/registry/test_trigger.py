@@ -49,6 +49,11 @@ def test_all_events_about_one_dataset_version_are_one_run() -> None:
     assert request("dataset_ready", detail=detail).run_id != again.run_id
 
 
+def test_without_a_size_the_images_are_as_large_as_the_architecture_says() -> None:
+    template = TEMPLATE.model_copy(update={"architecture": "resnet18", "image_size": None})
+    assert request("schedule", template=template).image_size == 224
+
+
 def test_a_schedule_trains_on_the_newest_version() -> None:
     made = request("schedule")
     assert (made.dataset, made.dataset_version) == ("digits", "newest")

@@ -13,7 +13,7 @@ FIELDS = {
     "run": "$request.run_id",
     "dataset": "$request.dataset",
     "version": "$request.dataset_version",
-    "size": "$string($request.image_size)",
+    "size": "$plan.hyperparameters.image_size",
     "prepared": "$plan.prepared_s3_uri",
 }
 """Placeholders of S3 addresses, as expressions on the machine's variables."""
