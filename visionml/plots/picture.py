@@ -1,7 +1,7 @@
 """What all pictures share: size, fonts, colours, and a sentence for those who cannot see them."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -73,11 +73,16 @@ def styled(draw: Callable[_Arguments, Picture]) -> Callable[_Arguments, Picture]
 
 
 def figure(
-    *, width: float = 7.5, height: float = 4.0, rows: int = 1, columns: int = 1
+    *,
+    width: float = 7.5,
+    height: float = 4.0,
+    rows: int = 1,
+    columns: int = 1,
+    heights: Sequence[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes, row by row; sizes in inches."""
+    """Return a figure and its axes, row by row; sizes in inches, `heights` relative."""
     made = Figure(figsize=(width, height), layout="constrained")
-    axes = made.subplots(rows, columns, squeeze=False)
+    axes = made.subplots(rows, columns, squeeze=False, height_ratios=heights)
     return made, [axis for row in axes for axis in row]
 
 
