@@ -18,6 +18,13 @@ class MemoryParameters:
     def get(self, name: str) -> str:
         return self.history(name)[-1].value
 
+    def find(self, name: str) -> Parameter | None:
+        past = self._past.get(name)
+        return past[-1] if past else None
+
+    def delete(self, name: str) -> None:
+        self._past.pop(name, None)
+
     def put(self, name: str, value: str, *, new: bool = False) -> int:
         past = self._past.setdefault(name, [])
         if new and past:

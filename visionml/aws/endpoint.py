@@ -1,6 +1,8 @@
 """What a SageMaker endpoint is doing, and which configuration serves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from visionml.aws.errors import translated
@@ -34,6 +36,8 @@ class EndpointState:
     config_name: str
     variants: tuple[Variant, ...]
     failure: str
+    modified: datetime | None = None
+    """When it was last updated, rolled back or scaled."""
 
     @property
     def in_service(self) -> bool:
@@ -66,6 +70,7 @@ def describe(sagemaker: "SageMakerClient", name: str) -> EndpointState:
             for variant in found.get("ProductionVariants", [])
         ),
         failure=found.get("FailureReason", ""),
+        modified=found.get("LastModifiedTime"),
     )
 
 
@@ -82,3 +87,38 @@ def model_names(sagemaker: "SageMakerClient", config_name: str) -> dict[str, str
     with translated(f"describe the endpoint configuration {config_name}"):
         found = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
     return {v["VariantName"]: v.get("ModelName", "") for v in found["ProductionVariants"]}
+
+
+def set_weights(sagemaker: "SageMakerClient", name: str, weights: Mapping[str, float]) -> None:
+    """Share an endpoint's traffic anew among its variants; the instances stay.
+
+    Raises
+    ------
+    Conflict
+        The endpoint is being updated.
+    """
+    with translated(f"set the traffic of the endpoint {name}"):
+        sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=name,
+            DesiredWeightsAndCapacities=[
+                {"VariantName": variant, "DesiredWeight": weight}
+                for variant, weight in weights.items()
+            ],
+        )
+
+
+def artefacts(sagemaker: "SageMakerClient", config_name: str) -> dict[str, str]:
+    """Return the model data behind each variant of a configuration, shadow variants too.
+
+    A model without data of its own, such as the one an endpoint starts with, counts as "".
+    """
+    with translated(f"look up what the endpoint configuration {config_name} serves"):
+        found = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
+        variants = (*found["ProductionVariants"], *found.get("ShadowProductionVariants", ()))
+        models = {each["VariantName"]: each.get("ModelName", "") for each in variants}
+        return {
+            variant: sagemaker.describe_model(ModelName=name)
+            .get("PrimaryContainer", {})
+            .get("ModelDataUrl", "")
+            for variant, name in models.items()
+        }

@@ -3,7 +3,8 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from visionml.aws.errors import translated
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
+_ENDED = ("ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted", "ExecutionSucceeded")
 _FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 
 _BY_ERROR: dict[str, type[JobFailed]] = {BELOW_GATE: GateFailed, ROLLED_BACK: RolledBack}
@@ -34,6 +36,15 @@ class Step:
     name: str
     event: int
     """The event's number in the execution's history."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One stay of an execution in a state; `left` is None while it is there."""
+
+    name: str
+    entered: datetime
+    left: datetime | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,32 @@ def start(states: "SFNClient", machine_arn: str, *, name: str, payload: dict[str
         raise Conflict(
             f"{name} was started before with other settings.", hint="Use a new id."
         ) from error
+
+
+def running(states: "SFNClient", machine_arn: str) -> Iterator[str]:
+    """Yield the ARNs of a machine's executions that have not ended, the newest first."""
+    pages = states.get_paginator("list_executions").paginate(
+        stateMachineArn=machine_arn, statusFilter="RUNNING"
+    )
+    with translated(f"list the executions of {machine_arn}"):
+        for page in pages:
+            for execution in page["executions"]:
+                yield execution["executionArn"]
+
+
+def payload_of(states: "SFNClient", execution_arn: str) -> dict[str, Any]:
+    """Return what an execution was started with.
+
+    Raises
+    ------
+    NotFound
+        There is no such execution, or it ended more than 90 days ago.
+    """
+    with translated(f"look at the execution {execution_arn}"):
+        payload: dict[str, Any] = json.loads(
+            states.describe_execution(executionArn=execution_arn).get("input", "{}")
+        )
+    return payload
 
 
 def status(states: "SFNClient", execution_arn: str) -> str | None:
@@ -135,6 +172,23 @@ def entered(states: "SFNClient", execution_arn: str, *, after: int = 0) -> Itera
     for event in _history(states, execution_arn):
         if event["id"] > after and "stateEnteredEventDetails" in event:
             yield Step(event["stateEnteredEventDetails"]["name"], event["id"])
+
+
+def visits(states: "SFNClient", execution_arn: str) -> list[Visit]:
+    """Return the states that an execution has been in, in order.
+
+    A state that ends by a Catch is left when the next one is entered.
+    """
+    found: list[Visit] = []
+    for event in _history(states, execution_arn):
+        if found and found[-1].left is None:
+            ended = "stateExitedEventDetails" in event or "stateEnteredEventDetails" in event
+            if ended or event["type"] in _ENDED:
+                found[-1] = replace(found[-1], left=event["timestamp"])
+        if "stateEnteredEventDetails" in event:
+            name = event["stateEnteredEventDetails"]["name"]
+            found.append(Visit(name, event["timestamp"], None))
+    return found
 
 
 def fault(states: "SFNClient", execution_arn: str) -> Fault | None:

@@ -37,6 +37,15 @@ class Parameters:
         with translated(f"read the parameter {name}"):
             return self._client.get_parameter(Name=name)["Parameter"]["Value"]
 
+    def find(self, name: str) -> Parameter | None:
+        """Return a parameter as it is now, or None when there is none."""
+        try:
+            with translated(f"read the parameter {name}"):
+                found = self._client.get_parameter(Name=name)["Parameter"]
+        except NotFound:
+            return None
+        return Parameter(name, found["Value"], found["Version"], found["LastModifiedDate"])
+
     def put(self, name: str, value: str, *, new: bool = False) -> int:
         """Set a parameter and return its version; with `new`, only when it does not exist.
 

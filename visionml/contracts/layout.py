@@ -46,6 +46,13 @@ def run_folder(run_id: str) -> str:
     return f"runs/{run_id}/"
 
 
+def run_of(key: str) -> str | None:
+    """Return the run that left an object in the models bucket, or None for other keys."""
+    folder, _, rest = key.partition("/")
+    run_id, _, below = rest.partition("/")
+    return run_id if folder == "runs" and run_id and below else None
+
+
 def run_output(run_id: str) -> str:
     """Return the prefix given to SageMaker as the run's output path, without a final slash."""
     return f"runs/{run_id}/output"

@@ -24,3 +24,22 @@ class VersionRecord(BaseModel):
     dataset: str
     dataset_version: str
     created: datetime
+    expired: datetime | None = None
+    """When its artefact was cleaned, long after it was retired; it cannot be deployed any more."""
+
+
+class BaselineRecord(BaseModel):
+    """What a version in production is watched against: the JSON in ``Names.baseline_parameter``.
+
+    Written once its rollout has ended, never before.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: RunId
+    deployment_id: str
+    dataset: str
+    dataset_version: str
+    evaluation: str
+    """``s3://`` URI of the evaluation report."""
+    written: datetime

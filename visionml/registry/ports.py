@@ -39,6 +39,12 @@ class ParameterStore(Protocol):
     def put(self, name: str, value: str, *, new: bool = False) -> int:
         """Set a value and return its version; with `new`, raise Conflict when it exists."""
 
+    def find(self, name: str) -> Parameter | None:
+        """Return a parameter as it is now, or None when there is none."""
+
+    def delete(self, name: str) -> None:
+        """Delete a parameter; one that is gone already is no error."""
+
     def history(self, name: str) -> list[Parameter]:
         """Return the values that a parameter had, the oldest first."""
 

@@ -1,7 +1,10 @@
 """Model versions in Parameter Store: what each is made of, and which is active."""
 
+from datetime import datetime
+
 from pydantic import ValidationError
 
+from visionml.aws.parameters import Parameter
 from visionml.contracts.names import active_version_parameter, version_parameter, versions_path
 from visionml.contracts.registry import VersionRecord
 from visionml.errors import Conflict, InvalidInput, NotFound
@@ -65,25 +68,32 @@ class Versions:
                     continue
         return sorted(found, key=lambda record: record.version, reverse=True)
 
+    def expire(self, record: VersionRecord, moment: datetime) -> VersionRecord:
+        """Write that a version's artefact is gone for good; the first time stays."""
+        if record.expired:
+            return record
+        expired = record.model_copy(update={"expired": moment})
+        name = version_parameter(self._prefix, record.version)
+        self._store.put(name, expired.model_dump_json())
+        return expired
+
     def active(self) -> str | None:
         """Return the version in production, or None before the first promotion."""
-        try:
-            return self._store.get(active_version_parameter(self._prefix))
-        except NotFound:
-            return None
+        found = self.asked_for()
+        return found.value if found else None
+
+    def asked_for(self) -> Parameter | None:
+        """Return active-version as it is now, whatever it holds and whoever wrote it."""
+        return self._store.find(active_version_parameter(self._prefix))
 
     def activate(self, version: str) -> None:
         """Say that a version is in production; saying it again changes nothing."""
         if self.active() != version:
             self._store.put(active_version_parameter(self._prefix), version)
 
-    def previous(self) -> str | None:
-        """Return the version that was in production before the active one, or None."""
-        now = self.active()
-        if now is None:
-            return None
-        past = self._store.history(active_version_parameter(self._prefix))
-        return next((p.value for p in reversed(past) if p.value != now), None)
+    def deactivate(self) -> None:
+        """Say that no version is in production."""
+        self._store.delete(active_version_parameter(self._prefix))
 
 
 def _parse(name: str, text: str) -> VersionRecord:

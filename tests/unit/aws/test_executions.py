@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -140,3 +141,21 @@ def test_the_same_name_with_another_payload_is_refused() -> None:
     states = cast("SFNClient", Taken({"input": '{"a": 1}'}, []))
     with pytest.raises(Conflict, match="started before with other settings"):
         executions.start(states, MACHINE, name="run-1", payload={"a": 2})
+
+
+def test_visits_tell_when_each_state_was_entered_and_left() -> None:
+    def at(second: int, event: dict[str, Any]) -> dict[str, Any]:
+        return {**event, "timestamp": datetime(2026, 11, 20, 10, 0, second, tzinfo=UTC)}
+
+    history = [
+        at(0, entered(1, "Plan")),
+        at(1, {"id": 2, "type": "TaskStateExited", "stateExitedEventDetails": {"name": "Plan"}}),
+        at(1, entered(3, "CreateModel")),
+        at(3, entered(4, "Record")),
+        at(4, {"id": 5, "type": "ExecutionFailed", "executionFailedEventDetails": {}}),
+    ]
+    visits = executions.visits(client({}, *history), "arn")
+    seconds = [
+        (visit.name, visit.left and (visit.left - visit.entered).seconds) for visit in visits
+    ]
+    assert seconds == [("Plan", 1), ("CreateModel", 2), ("Record", 1)]

@@ -73,12 +73,21 @@ def test_registered_versions_come_newest_first_without_garbage(
 
 def test_the_active_version_is_none_before_the_first_promotion(versions: Versions) -> None:
     assert versions.active() is None
-    assert versions.previous() is None
+    versions.activate(NEW)
+    versions.deactivate()
+    assert versions.active() is None
 
 
 def test_activating_again_writes_nothing(versions: Versions, store: MemoryParameters) -> None:
     for version in (OLD, NEW, NEW):
         versions.activate(version)
     assert versions.active() == NEW
-    assert versions.previous() == OLD
     assert len(store.history(active_version_parameter("ml-pipeline"))) == 2
+
+
+def test_a_version_expires_once(versions: Versions) -> None:
+    first, later = datetime(2027, 3, 1, tzinfo=UTC), datetime(2027, 4, 1, tzinfo=UTC)
+    versions.write(record(OLD))
+    versions.expire(versions.read(OLD), first)
+    assert versions.expire(versions.read(OLD), later).expired == first
+    assert versions.read(OLD) == record(OLD).model_copy(update={"expired": first})

@@ -1,0 +1,150 @@
+"""Back to a version that has served: which one, whether it can be, and one start for many."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from visionml.aws import executions
+from visionml.contracts.deployment import DeploymentRequest
+from visionml.contracts.lineage import Node, deployment_node, model_node
+from visionml.contracts.registry import VersionRecord
+from visionml.contracts.training import RunId
+from visionml.errors import Conflict, InvalidInput, NotFound
+from visionml.promotion.in_service import InService
+from visionml.promotion.start import Deployment
+from visionml.registry.lineage import Lineage
+from visionml.registry.ports import ObjectStore
+from visionml.registry.versions import Versions
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+_RUN_ID: TypeAdapter[str] = TypeAdapter(RunId)
+_ATTEMPTS = 20
+_ANOTHER = "Choose one that has served: `visionml rollback --to VERSION`."
+
+
+def previous(lineage: Lineage, now: InService) -> str:
+    """Return the version that a rollback leads to: the one that served before.
+
+    Where what serves came by a rollback already, it is that version itself: going back is done
+    once, until something is promoted again.
+
+    Raises
+    ------
+    NotFound
+        Nothing serves, or nothing has served before.
+    """
+    if now.version is None:
+        raise NotFound(
+            f"There is nothing to go back from: {now.endpoint.name} serves no registered version.",
+            hint="Promote one first: `visionml promote`.",
+        )
+    node = lineage.find(deployment_node(now.deployment_id)) if now.deployment_id else None
+    if node and node.facts.get("kind") == "rollback":
+        return now.version
+    for promoted in lineage.with_status("promoted"):
+        version = promoted.facts.get("model_version")
+        if version != now.version:
+            return str(version)
+    raise NotFound(
+        f"There is nothing to go back to: no version has served before {now.version}.",
+        hint="Promote another one: `visionml promote VERSION`.",
+    )
+
+
+def restorable(
+    version: str, *, versions: Versions, lineage: Lineage, objects: ObjectStore
+) -> VersionRecord:
+    """Return a version's record if the endpoint may go back to it without ado.
+
+    Raises
+    ------
+    InvalidInput
+        It is no version's name, or its record is damaged.
+    NotFound
+        It is not registered, or its artefact is gone.
+    Conflict
+        It was retired so long ago that it was cleaned, or it has never served.
+    """
+    try:
+        _RUN_ID.validate_python(version)
+    except ValidationError as error:
+        raise InvalidInput(f"{version!r} is not the name of a model version.") from error
+    record = versions.read(version)
+    if record.expired:
+        raise Conflict(
+            f"The version {version} was cleaned on {record.expired:%Y-%m-%d}: it had been retired "
+            "for longer than models are kept.",
+            hint="Train it again, or choose another version.",
+        )
+    if not objects.exists(record.artefact):
+        raise NotFound(
+            f"The model of the version {version} is gone: there is no {record.artefact}.",
+            hint="Restore an earlier version of that object, or choose another model version.",
+        )
+    if not has_served(lineage, version):
+        raise Conflict(
+            f"The version {version} has never served, so there is no going back to it.",
+            hint=f"Promote it: `visionml promote {version}`.",
+        )
+    return record
+
+
+def has_served(lineage: Lineage, version: str) -> bool:
+    """Say whether a deployment has put the version into production."""
+    return any(node.status == "promoted" for node in deployments_of(lineage, version))
+
+
+def deployments_of(lineage: Lineage, version: str) -> list[Node]:
+    """Return the recorded deployments of a version."""
+    model = model_node(version)
+    targets = [edge.target for edge in lineage.edges(model) if edge.relation == "deployed_as"]
+    return [node for node in map(lineage.find, targets) if node]
+
+
+def begin(
+    states: "SFNClient", machine_arn: str, version: str, *, now: datetime | None = None
+) -> Deployment:
+    """Start going back to a version, or join those who are about it already.
+
+    Whoever asks for the same version within the same minute gets the same deployment, and so does
+    everybody while it runs; one that has ended is not started again under its id.
+    """
+    for arn in executions.running(states, machine_arn):
+        request = _request(executions.payload_of(states, arn))
+        if request and request.kind == "rollback" and request.model_version == version:
+            return Deployment(request.deployment_id, arn)
+    moment = now or datetime.now(UTC)
+    for attempt in range(_ATTEMPTS):
+        name = rollback_id(version, moment, attempt=attempt)
+        arn = executions.arn_of(machine_arn, name)
+        status = executions.status(states, arn)
+        if status == "RUNNING":
+            return Deployment(name, arn)
+        if status is None:
+            request = DeploymentRequest(model_version=version, deployment_id=name, kind="rollback")
+            payload = request.model_dump(mode="json")
+            started = executions.start(states, machine_arn, name=name, payload=payload)
+            return Deployment(name, started)
+    raise Conflict(
+        f"{_ATTEMPTS} rollbacks to {version} have ended within one minute.",
+        hint="See why in `visionml deployments`, then try again.",
+    )
+
+
+def rollback_id(version: str, moment: datetime, *, attempt: int = 0) -> str:
+    """Return the deployment id of going back to a version in one minute."""
+    minute = moment.astimezone(UTC).replace(second=0, microsecond=0)
+    shown = minute + timedelta(seconds=attempt)
+    token = hashlib.sha256(f"{version} {attempt}".encode()).hexdigest()[:4]
+    return f"dep-{shown:%Y%m%d-%H%M%S}-{token}"
+
+
+def _request(payload: dict[str, object]) -> DeploymentRequest | None:
+    try:
+        return DeploymentRequest.model_validate(payload)
+    except ValidationError:
+        return None
