@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import commands, model_input, serving, training
+from benchmarks import commands, jobs, model_input, serving, training
 from benchmarks.record import Machine, Report
 from visionml.errors import VisionmlError
 
@@ -17,6 +17,7 @@ MEASUREMENTS = (
     serving.serving_throughput,
     serving.serving_p99_half_load,
     training.training_loop,
+    jobs.control_plane_overhead,
     commands.cli_start,
     commands.synth,
     commands.deploy_local,
