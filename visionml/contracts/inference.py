@@ -1,6 +1,12 @@
 """What the container and the API answer."""
 
+import base64
+import struct
+
 from pydantic import BaseModel, ConfigDict
+
+PIXEL_STATISTICS = ("brightness", "contrast", "sharpness", "red", "green", "blue")
+"""The fields of `PixelStatistics`, in the order in which arrays hold them."""
 
 
 class ContainerPrediction(BaseModel):
@@ -12,6 +18,30 @@ class ContainerPrediction(BaseModel):
     probability: float
     probabilities: dict[str, float]
     model_version: str
+
+
+class PixelStatistics(BaseModel):
+    """What an image looks like as the model sees it; values of pixels go from 0 to 255."""
+
+    model_config = ConfigDict(frozen=True)
+
+    brightness: float
+    """The mean luma."""
+    contrast: float
+    """Luma's standard deviation."""
+    sharpness: float
+    """The variance of luma's Laplacian, which blur takes away."""
+    red: float
+    green: float
+    blue: float
+
+
+class MonitoredPrediction(ContainerPrediction):
+    """A container's answer to a caller who asked for what monitoring needs."""
+
+    statistics: PixelStatistics
+    embedding: str | None = None
+    """What the model's last layer sees, as `packed`; None for a model that does not give it."""
 
 
 class Prediction(ContainerPrediction):
@@ -40,3 +70,22 @@ class ErrorBody(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     error: ErrorDetail
+
+
+class BatchPrediction(BaseModel):
+    """The body of a container's answer to several images: one entry for each, in their order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    predictions: tuple[MonitoredPrediction | ContainerPrediction | ErrorBody, ...]
+
+
+def packed(half_floats: bytes) -> str:
+    """Return an embedding as text: base64 of little-endian 16-bit floats."""
+    return base64.b64encode(half_floats).decode("ascii")
+
+
+def unpacked(text: str) -> tuple[float, ...]:
+    """Return the numbers of an embedding that was `packed`."""
+    content = base64.b64decode(text, validate=True)
+    return struct.unpack(f"<{len(content) // 2}e", content)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from visionml.errors import VisionmlError
+from visionml.model.embedding import with_embedding
 
 OPSET = 18  # what torch 2.13's exporter speaks natively; a later one is only translated
 TOLERANCE = 1e-4  # of a logit, absolute and relative: float32 sums in another order
@@ -18,6 +19,8 @@ TOLERANCE = 1e-4  # of a logit, absolute and relative: float32 sums in another o
 
 def to_onnx(module: nn.Module, *, height: int, width: int) -> bytes:
     """Return the module's graph, (n, 3, height, width) to (n, classes), verified against it.
+
+    It also gives ``embedding`` where `visionml.model.embedding` finds one.
 
     Raises
     ------
@@ -27,10 +30,10 @@ def to_onnx(module: nn.Module, *, height: int, width: int) -> bytes:
     module.eval()
     generator = torch.Generator().manual_seed(0)
     example = torch.randn(3, 3, height, width, generator=generator)
-    graph = _exported(module, example[:2])
+    graph = with_embedding(_exported(module, example[:2]))
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     for batch in (example, example[:1]):
-        (given,) = session.run(None, {"pixels": batch.numpy()})
+        (given,) = session.run(["logits"], {"pixels": batch.numpy()})
         with torch.no_grad():
             wanted = module(batch).numpy()
         if not np.allclose(given, wanted, rtol=TOLERANCE, atol=TOLERANCE):

@@ -1,6 +1,7 @@
 """Predictions from an artefact, with ONNX Runtime alone."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -10,6 +11,15 @@ from visionml.contracts.model import ONNX_FILE, ModelRecord
 from visionml.errors import InvalidInput
 from visionml.model import artefact
 from visionml.model.transforms import normalise
+
+
+class Output(NamedTuple):
+    """What a model says of n images."""
+
+    probabilities: NDArray[np.float32]
+    """(n, classes)."""
+    embedding: NDArray[np.float32] | None
+    """(n, features), what its last layer sees; None where it was not asked for or is not known."""
 
 
 class Predictor:
@@ -28,12 +38,26 @@ class Predictor:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
-            folder / ONNX_FILE, options, providers=["CPUExecutionProvider"]
+            folder / ONNX_FILE, options, providers=providers()
         )
         self._input = self._session.get_inputs()[0].name
+        # a graph that was not exported here may call its only output anything
+        self._logits = self._session.get_outputs()[0].name
+        named = {each.name for each in self._session.get_outputs()}
+        self._both = [self._logits, "embedding"] if "embedding" in named else None
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (n, classes) probabilities of `pixels` (n, height, width, 3), RGB.
+
+        Raises
+        ------
+        InvalidInput
+            The images do not have the size that the model was trained on.
+        """
+        return self.infer(pixels).probabilities
+
+    def infer(self, pixels: NDArray[np.uint8], *, embed: bool = False) -> Output:
+        """Return the probabilities and, with `embed`, the embedding, from one pass.
 
         Raises
         ------
@@ -44,8 +68,19 @@ class Predictor:
         if pixels.shape[1:] != wanted:
             raise InvalidInput(f"The images are {pixels.shape[1:]}; the model takes {wanted}.")
         batch = normalise(pixels, self.record.input)
-        (logits,) = self._session.run(None, {self._input: batch})
-        return softmax(logits)
+        names = self._both if embed and self._both else [self._logits]
+        logits, *features = self._session.run(names, {self._input: batch})
+        return Output(softmax(logits), features[0] if features else None)
+
+
+def providers() -> list[str]:
+    """Return where ONNX Runtime shall compute: on a GPU where its build can, else on the CPU.
+
+    A build for CUDA that finds no device at run time falls back to the second by itself.
+    """
+    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    available = onnxruntime.get_available_providers()
+    return [name for name in wanted if name in available]
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -60,6 +60,6 @@ def accuracy(graph: bytes, split: Split) -> float:
     parts = np.array_split(np.arange(len(split)), -(-len(split) // _BATCH))
     right = 0
     for images, targets in split.batches(parts):
-        (logits,) = session.run(None, {"pixels": images.numpy()})
+        (logits,) = session.run(["logits"], {"pixels": images.numpy()})
         right += int((logits.argmax(1) == targets.numpy()).sum())
     return right / len(split)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, laplace
 
+from tests.fakes import pictures
+from visionml.contracts.inference import PIXEL_STATISTICS
 from visionml.imaging import statistics
 
 NOISE = np.random.default_rng(0).integers(0, 256, (3, 24, 17, 3), dtype=np.uint8)
@@ -36,3 +38,46 @@ def test_blur_lowers_sharpness_and_light_does_not() -> None:
 
 def test_an_image_of_one_pixel_is_not_sharp() -> None:
     assert statistics.sharpness(np.full((1, 1, 1), 7, np.float32)).tolist() == [0]
+
+
+def summarised(pixels: np.ndarray) -> dict[str, np.ndarray]:
+    found = statistics.summary(pixels)
+    return dict(zip(PIXEL_STATISTICS, found.T, strict=True))
+
+
+@pytest.mark.parametrize("size", [(3, 3), (8, 9), (32, 32), (224, 224), (100, 301)])
+def test_a_summary_of_noise_is_that_of_all_its_pixels(size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (4, *size, 3), np.uint8)
+    found, grey = summarised(noise), statistics.luma(noise)
+    fifth = 3 / np.sqrt(size[0] * size[1] / 9)
+    assert found["brightness"] == pytest.approx(statistics.brightness(grey), abs=40 * fifth)
+    assert found["contrast"] == pytest.approx(grey.std(axis=(1, 2)), rel=fifth)
+    for index, colour in enumerate(("red", "green", "blue")):
+        mean = noise[..., index].mean((1, 2))
+        assert found[colour] == pytest.approx(mean, abs=75 * fifth)
+
+
+def test_a_summary_of_a_photograph_is_close_to_that_of_all_its_pixels() -> None:
+    square = np.asarray(pictures.photo().resize((224, 224)))[np.newaxis]
+    found, grey = summarised(square), statistics.luma(square)
+    assert found["brightness"] == pytest.approx(statistics.brightness(grey), rel=0.05)
+    assert found["contrast"] == pytest.approx(grey.std(axis=(1, 2)), rel=0.1)
+    assert found["sharpness"] == pytest.approx(statistics.sharpness(grey), rel=0.3)
+
+
+def test_each_image_is_summarised_for_itself() -> None:
+    images = np.stack([NOISE[0], NOISE[1] // 2, np.full_like(NOISE[0], 9)])
+    together = statistics.summary(images)
+    alone = [statistics.summary(image[np.newaxis])[0] for image in images]
+    assert together == pytest.approx(np.stack(alone), rel=1e-4, abs=1e-3)
+    assert together[2] == pytest.approx([9, 0, 0, 9, 9, 9], abs=1e-3)
+
+
+def test_a_summary_sees_blur_light_and_tint() -> None:
+    photo = np.asarray(pictures.photo().resize((96, 96))).astype(np.float32)
+    changed = [photo, photo * 0.5, gaussian_filter(photo, (1, 1, 0)), photo * (1, 1, 0.5)]
+    found = summarised(np.stack(changed).astype(np.uint8))
+    assert found["brightness"][1] == pytest.approx(found["brightness"][0] / 2, rel=0.02)
+    assert found["sharpness"][2] < 0.3 * found["sharpness"][0]
+    assert found["blue"][3] == pytest.approx(found["blue"][0] / 2, rel=0.02)
+    assert found["red"][3] == pytest.approx(found["red"][0], rel=0.02)
