@@ -20,6 +20,7 @@ from visionml.errors import NotFound
 RECORDS: dict[str, type[HandlerEnvironment]] = {
     "candidate_chooser": records.CandidateChooserEnvironment,
     "deployment_planner": records.DeploymentPlannerEnvironment,
+    "deployment_prober": records.DeploymentProberEnvironment,
     "deployment_recorder": records.DeploymentRecorderEnvironment,
     "evaluation_gate": records.GateEnvironment,
     "inference_adapter": records.AdapterEnvironment,

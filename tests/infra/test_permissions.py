@@ -167,6 +167,16 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
             },
         ),
         (
+            "HandlersDeploymentProber",
+            {
+                "cloudwatch:PutMetricData",
+                "s3:GetObject",
+                "s3:ListBucket",
+                "sagemaker:InvokeEndpoint",
+                "ssm:GetParameter",
+            },
+        ),
+        (
             "HandlersDeploymentRecorder",
             {
                 "dynamodb:GetItem",

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+_LINES_CHUNK_BYTES = 1 << 18
+
+
 class Location(NamedTuple):
     """A bucket and a key, or a bucket and a prefix."""
 
@@ -64,6 +67,21 @@ class Objects:
                 if check:
                     check(found["ContentLength"])
                 return body.read()
+
+    def lines(self, address: str) -> Iterator[str]:
+        """Yield the lines of an object's UTF-8 text as they arrive, without their ends.
+
+        Raises
+        ------
+        NotFound
+            The object or its bucket does not exist.
+        """
+        bucket, key = parse_uri(address)
+        with translated(f"read {address}"):
+            found = self._client.get_object(Bucket=bucket, Key=key)
+            with found["Body"] as body:
+                for line in body.iter_lines(_LINES_CHUNK_BYTES):
+                    yield line.decode("utf-8")
 
     def read_text(self, address: str) -> str:
         """Return an object's UTF-8 text."""

@@ -107,6 +107,17 @@ class DeploymentPlannerEnvironment(HandlerEnvironment):
     """The fewest instances a plan may ask for."""
 
 
+class DeploymentProberEnvironment(HandlerEnvironment):
+    """``handlers/deployment_prober.py``: asks the endpoint for known images during a rollout."""
+
+    resource_prefix: str
+    endpoint_name: str
+    raw_bucket: str
+    datasets_bucket: str
+    probes: int
+    """How many images a look asks for."""
+
+
 class DeploymentRecorderEnvironment(HandlerEnvironment):
     """``handlers/deployment_recorder.py``: moves active-version and writes lineage."""
 

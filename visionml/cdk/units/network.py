@@ -25,6 +25,7 @@ from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
 INTERFACE_ENDPOINTS = {
+    "Monitoring": InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
     "SagemakerApi": InterfaceVpcEndpointAwsService.SAGEMAKER_API,
     "SagemakerRuntime": InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
     "Ssm": InterfaceVpcEndpointAwsService.SSM,

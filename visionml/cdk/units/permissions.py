@@ -136,6 +136,17 @@ def use_endpoint(role: Role, names: Names, *actions: str) -> None:
     allow(role, [f"sagemaker:{action}" for action in actions], [endpoint])
 
 
+def publish_metrics(role: Role, namespace: str) -> None:
+    """Allow publishing metrics of one namespace."""
+    allow(
+        role,
+        ["cloudwatch:PutMetricData"],
+        ["*"],
+        because="The action knows no resources; a condition names the namespace.",
+        conditions={"StringEquals": {"cloudwatch:namespace": namespace}},
+    )
+
+
 def hand_over(role: Role, *, given: Role, volume_key: IKey) -> None:
     """Allow giving SageMaker, and nobody else, a role to act with and a key for its volumes."""
     to_sagemaker = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}

@@ -5,10 +5,17 @@ from constructs import Construct
 from visionml.cdk.units.buckets import Buckets
 from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.lineage import Lineage
-from visionml.cdk.units.permissions import activate_versions, read_versions, use_endpoint
+from visionml.cdk.units.permissions import (
+    activate_versions,
+    publish_metrics,
+    read_champion,
+    read_versions,
+    use_endpoint,
+)
 from visionml.contracts.environment import (
     AdapterEnvironment,
     DeploymentPlannerEnvironment,
+    DeploymentProberEnvironment,
     DeploymentRecorderEnvironment,
 )
 from visionml.contracts.names import METRIC_NAMESPACE
@@ -18,7 +25,7 @@ _SERVING = "serving"
 
 
 class ServingFunctions(Construct):
-    """Planner and recorder of deployments, and the adapter between the API and the endpoint."""
+    """Planner, prober and recorder of deployments; the adapter between the API and endpoint."""
 
     def __init__(
         self,
@@ -32,6 +39,7 @@ class ServingFunctions(Construct):
         super().__init__(scope, id)
         self._handlers = handlers
         self.planner = self._planner(buckets)
+        self.prober = self._prober(buckets)
         self.recorder = self._recorder(lineage)
         self.adapter = self._adapter()
 
@@ -53,6 +61,28 @@ class ServingFunctions(Construct):
         read_versions(planner.role, names)
         use_endpoint(planner.role, names, "DescribeEndpoint")
         return planner
+
+    def _prober(self, buckets: Buckets) -> Handler:
+        names = self._handlers.names
+        prober = self._handlers.add(
+            "deployment_prober",
+            DeploymentProberEnvironment(
+                powertools_service_name=_PROMOTION,
+                powertools_metrics_namespace=METRIC_NAMESPACE,
+                resource_prefix=names.prefix,
+                endpoint_name=names.endpoint,
+                raw_bucket=buckets.name("raw"),
+                datasets_bucket=buckets.name("datasets"),
+                probes=self._handlers.settings.serving.rollout.probes,
+            ),
+            memory_mb=512,
+        )
+        buckets.let_read(prober.role, "raw", prefix="images/")
+        buckets.let_read(prober.role, "datasets", prefix="manifests/")
+        read_champion(prober.role, names)
+        use_endpoint(prober.role, names, "InvokeEndpoint")
+        publish_metrics(prober.role, METRIC_NAMESPACE)
+        return prober
 
     def _recorder(self, lineage: Lineage) -> Handler:
         names = self._handlers.names
