@@ -5,7 +5,7 @@
 >>> session.models.registered()
 
 A session's attributes are desks: ``stacks``, ``datasets``, ``runs``, ``tuning``, ``studio``,
-``models``, ``endpoint``, ``api``, ``lineage`` and ``alarms``. Every environment offers the same;
+``models``, ``endpoint``, ``api``, ``lineage``, ``alarms``, ``traffic`` and ``drill``. Every environment offers the same;
 only here, and in the command line, is it decided whether an environment is the embedded AWS or an
 account.
 """
@@ -23,6 +23,7 @@ from visionml.desks.api import Api
 from visionml.desks.card import Card
 from visionml.desks.cdk_cli import CdkCli
 from visionml.desks.datasets import Datasets
+from visionml.desks.drill import Drill
 from visionml.desks.endpoint import Endpoint
 from visionml.desks.lineage import Lineage
 from visionml.desks.models import Models
@@ -30,6 +31,7 @@ from visionml.desks.platform import Platform, Say
 from visionml.desks.runs import Runs
 from visionml.desks.stacks import Deployer, OnProgress, Progress, Stacks
 from visionml.desks.studio import Studio
+from visionml.desks.traffic import Traffic
 from visionml.desks.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -55,6 +57,14 @@ class Session:
         self.api = Api(platform)
         self.lineage = Lineage(platform)
         self.alarms = Alarms(platform)
+        self.traffic = Traffic(platform)
+        self.drill = Drill(
+            platform,
+            datasets=self.datasets,
+            runs=self.runs,
+            models=self.models,
+            traffic=self.traffic,
+        )
 
     def __repr__(self) -> str:
         return f"<Session of {self.settings.environment} in {self.aws.region}>"

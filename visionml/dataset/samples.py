@@ -5,6 +5,7 @@ Source, licence and counts are in ``data_samples/README.md``.
 
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from visionml.errors import MachineUnfit
 
 
-def write_digits(folder: Path) -> Path:
+def write_digits(folder: Path, *, digits: Sequence[int] = range(10), brightness: float = 1) -> Path:
     """Write ``folder/{digit}/digit-{index}.png``, 8x8 grey pixels each, and return the folder.
 
     The bytes are the same on every machine, so every import of them gives the same dataset
-    version. Files that are there already with these bytes are left alone.
+    version. Files that are there already with these bytes are left alone. `brightness` is a factor
+    between 0 and 1 for those who want dim scans.
     """
     try:
         from sklearn.datasets import load_digits  # noqa: PLC0415  (notebooks have it, jobs not)
@@ -26,11 +28,13 @@ def write_digits(folder: Path) -> Path:
             "The sample digits come from scikit-learn, which is not installed.",
             hint="Run `pip install 'visionml[notebooks]'`.",
         ) from error
-    digits = load_digits()
-    pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-    for label in range(10):
+    scans = load_digits()
+    pixels = np.rint(scans.images * (255 / 16 * brightness)).astype(np.uint8)
+    for label in digits:
         (folder / str(label)).mkdir(parents=True, exist_ok=True)
-    for index, (image, label) in enumerate(zip(pixels, digits.target, strict=True)):
+    for index, (image, label) in enumerate(zip(pixels, scans.target, strict=True)):
+        if label not in digits:
+            continue
         path = folder / str(label) / f"digit-{index:04d}.png"
         content = grey_png(image)
         if not path.exists() or path.read_bytes() != content:

@@ -23,6 +23,16 @@ def test_every_machine_writes_the_same_bytes(tmp_path: Path) -> None:
     assert hashlib.sha256(joined).hexdigest().startswith("32666bedf48bc3a0")
 
 
+def test_some_digits_can_be_written_dimmed(tmp_path: Path) -> None:
+    folder = write_digits(tmp_path / "dim", digits=(0, 1), brightness=0.25)
+    bright = write_digits(tmp_path / "bright", digits=(1,))
+    assert sorted(path.name for path in folder.iterdir()) == ["0", "1"]
+    name = "1/digit-0001.png"
+    scans = [pixels((each / name).read_bytes(), height=8, width=8) for each in (folder, bright)]
+    assert scans[0].max() == 64
+    assert np.abs(scans[0] * 4.0 - scans[1]).max() <= 4
+
+
 def test_writing_again_leaves_whole_files_alone_and_mends_broken_ones(tmp_path: Path) -> None:
     write_digits(tmp_path)
     whole, broken = tmp_path / "0/digit-0000.png", tmp_path / "1/digit-0001.png"

@@ -1,0 +1,167 @@
+"""What happened while the endpoint changed under traffic: answers, alarms, steps, messages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import pandas as pd
+
+from visionml.aws.alarm_history import Ringing
+from visionml.aws.executions import Visit
+from visionml.aws.mailbox import Message
+from visionml.contracts.deployment import DeploymentOutcome
+from visionml.plots import rollout
+from visionml.plots.picture import Picture
+
+
+class Moments(NamedTuple):
+    """The moments of a deployment that people ask for; None where there was none."""
+
+    asked: datetime
+    """Somebody asked for the version."""
+    reached: datetime | None
+    """The first request that the new version answered was sent."""
+    alarm: datetime | None
+    """The first alarm began to ring."""
+    settled: datetime | None
+    """From here on one version answered every request, without a failure."""
+    ended: datetime
+    """The platform said what the deployment came to."""
+
+
+class Watched:
+    """One deployment under traffic, as it was seen from outside."""
+
+    def __init__(
+        self,
+        outcome: DeploymentOutcome,
+        *,
+        before: str | None,
+        asked: datetime,
+        requests: pd.DataFrame,
+        ringing: Mapping[str, Sequence[Ringing]],
+        steps: Iterable[Visit],
+        messages: Sequence[Message],
+    ) -> None:
+        self.outcome = outcome
+        self.before = before
+        """The version in production when it began."""
+        self.requests = requests
+        """A row per request: see `visionml.desks.traffic.Request`."""
+        self.messages = messages
+        self._ringing = ringing
+        self._steps = list(steps)
+        self._asked = asked
+
+    def __repr__(self) -> str:
+        return f"<Watched {self.outcome.deployment_id}: {self.outcome.outcome}>"
+
+    @property
+    def rang(self) -> list[str]:
+        """The alarms that rang, in order."""
+        all_ = [each for ringing in self._ringing.values() for each in ringing]
+        return list(dict.fromkeys(each.alarm for each in sorted(all_, key=lambda e: e.began)))
+
+    @property
+    def failed(self) -> int:
+        """How many requests got no answer."""
+        return int((self.requests["error"] != "").sum())
+
+    @property
+    def moments(self) -> Moments:
+        """When what happened."""
+        began = [each.began for ringing in self._ringing.values() for each in ringing]
+        new = self.requests[self.requests["version"] == self.outcome.model_version]
+        return Moments(
+            asked=self._asked,
+            reached=new["sent"].min() if len(new) else None,
+            alarm=min(began, default=None),
+            settled=self._settled(),
+            ended=next(m.sent for m in self.messages if m.origin == "event"),
+        )
+
+    def _settled(self) -> datetime | None:
+        table = self.requests
+        if table.empty or not (last := table["version"].iloc[-1]):
+            return None
+        others = table.index[(table["version"] != last) | (table["error"] != "")]
+        if others.empty:
+            return None
+        settled: datetime = table["sent"].loc[others[-1] + 1]
+        return settled
+
+    def seconds_to_settle(self) -> float:
+        """Return the seconds from the decision until one version answered everything.
+
+        The decision is the first alarm, or the request for the deployment where none rang.
+        """
+        moments = self.moments
+        if moments.settled is None:
+            return 0.0
+        return max(0.0, (moments.settled - (moments.alarm or moments.asked)).total_seconds())
+
+    def since_the_end(self) -> pd.DataFrame:
+        """Return the requests that were sent after the deployment had ended."""
+        return self.requests[self.requests["sent"] >= self.moments.ended]
+
+    def answers(self) -> pd.DataFrame:
+        """Return for each version its answers, the share that is right, and its latencies."""
+        answered = self.requests[self.requests["error"] == ""]
+        grouped = answered.groupby("version", sort=False)
+        latency = grouped["latency_ms"]
+        return pd.DataFrame(
+            {
+                "answers": grouped.size(),
+                "right": grouped["right"].mean().round(3),
+                "median ms": latency.median().round(1),
+                "p99 ms": latency.quantile(0.99).round(1),
+            }
+        )
+
+    def times(self) -> pd.DataFrame:
+        """Return the machine's steps: when each began and how long it took, in seconds."""
+        rows = [
+            {
+                "step": visit.name,
+                "after": round((visit.entered - self._asked).total_seconds(), 1),
+                "took": round((visit.left - visit.entered).total_seconds(), 1)
+                if visit.left
+                else None,
+            }
+            for visit in self._merged()
+        ]
+        return pd.DataFrame(rows, columns=pd.Index(["step", "after", "took"])).set_index("step")
+
+    def _merged(self) -> list[Visit]:
+        """Return the steps, those that repeat while the machine waits put together."""
+        found: dict[str, Visit] = {}
+        for visit in self._steps:
+            first = found.get(visit.name, visit)
+            found[visit.name] = Visit(visit.name, first.entered, visit.left)
+        return list(found.values())
+
+    def alarms(self) -> pd.DataFrame:
+        """Return when alarms rang: a row per time, and one without times for a quiet alarm."""
+        last = self.requests["sent"].max()
+        rows: list[tuple[str, object, object]] = []
+        for alarm, ringing in self._ringing.items():
+            rows += [(alarm, each.began, each.ended or last) for each in ringing]
+            rows += [] if ringing else [(alarm, pd.NaT, pd.NaT)]
+        return pd.DataFrame(rows, columns=pd.Index(["alarm", "began", "ended"]))
+
+    def timeline(self, names: Mapping[str, str] | None = None) -> Picture:
+        """Draw it; `names` is what to call versions."""
+        moments = self.moments
+        told = {
+            "asked for": moments.asked,
+            "first answer": moments.reached,
+            "alarm": moments.alarm,
+            "settled": moments.settled,
+            self.outcome.outcome.replace("_", " "): moments.ended,
+        }
+        return rollout.timeline(
+            self.requests,
+            alarms=self.alarms(),
+            marks={what: at for what, at in told.items() if at is not None},
+            names=names,
+        )
