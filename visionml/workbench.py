@@ -5,9 +5,9 @@
 >>> session.models.registered()
 
 A session's attributes are desks: ``stacks``, ``datasets``, ``runs``, ``tuning``, ``studio``,
-``models``, ``endpoint``, ``api``, ``lineage``, ``alarms``, ``traffic`` and ``drill``. Every environment offers the same;
-only here, and in the command line, is it decided whether an environment is the embedded AWS or an
-account.
+``models``, ``endpoint``, ``api``, ``lineage``, ``alarms``, ``traffic`` and ``drill``. Every
+environment offers the same; only here, and in the command line, is it decided whether an
+environment is the embedded AWS or an account.
 """
 
 from collections.abc import Callable, Mapping
