@@ -6,7 +6,7 @@ import json
 import tarfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,8 +21,10 @@ from tests.functional.sagemaker.world import BUCKET, IMAGE, World, allow, until
 from visionml.local.state import State
 
 
-def metric(world: World, endpoint: str, name: str, statistic: str) -> float:
-    """Return a metric of ModelA, waiting for its first point."""
+def metric(
+    world: World, endpoint: str, name: str, statistic: str, *, variant: str = "ModelA"
+) -> float:
+    """Return a metric of a variant, waiting for its first point."""
 
     def look() -> dict[str, Any]:
         return dict(
@@ -31,7 +33,7 @@ def metric(world: World, endpoint: str, name: str, statistic: str) -> float:
                 MetricName=name,
                 Dimensions=[
                     {"Name": "EndpointName", "Value": endpoint},
-                    {"Name": "VariantName", "Value": "ModelA"},
+                    {"Name": "VariantName", "Value": variant},
                 ],
                 StartTime=datetime.now(UTC) - timedelta(minutes=5),
                 EndTime=datetime.now(UTC) + timedelta(minutes=5),
@@ -43,13 +45,14 @@ def metric(world: World, endpoint: str, name: str, statistic: str) -> float:
     return float(until(look, lambda seen: bool(seen["Datapoints"]))["Datapoints"][0][statistic])
 
 
-def containers(server: State) -> list[str]:
-    """Return the command lines of the serving containers that the server has started."""
-    lines = []
+def containers(server: State, endpoint: str = "") -> int:
+    """Count the containers that serve an endpoint, or any."""
+    count = 0
     for child in psutil.Process(server.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):  # it has ended meanwhile
-            lines.append(" ".join(child.cmdline()))
-    return [line for line in lines if "/serve" in line]
+            serves = "/serve" in " ".join(child.cmdline())
+            count += serves and f"/{endpoint}" in child.environ().get("HOME", "")
+    return count
 
 
 @contextmanager
@@ -78,6 +81,39 @@ def load(
             over.set()
         for each in running:
             each.result()
+
+
+@contextmanager
+def heard(
+    world: World, endpoint: str | None = None
+) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Listen to SageMaker's events, or to one endpoint's; yields a look at all so far."""
+    queue, events = world.aws.client("sqs"), world.aws.client("events")
+    name = world.name("events")
+    url = queue.create_queue(QueueName=name)["QueueUrl"]
+    arn = queue.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    pattern: dict[str, Any] = {"source": ["aws.sagemaker"]}
+    if endpoint:
+        pattern["detail"] = {"EndpointName": [endpoint]}
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    policy = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage",
+                             "Resource": arn}]}  # fmt: skip
+    queue.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    seen: list[dict[str, Any]] = []
+
+    def look() -> list[dict[str, Any]]:
+        received = queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        seen.extend(json.loads(each["Body"]) for each in received.get("Messages", []))
+        return seen
+
+    try:
+        yield look
+    finally:
+        events.remove_targets(Rule=name, Ids=["queue"])
+        events.delete_rule(Name=name)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +195,6 @@ def test_an_update_drops_no_request_and_ends_the_old_container(
     world: World, aws_local: State
 ) -> None:
     name = world.endpoint(world.config(world.model(GREETING="old")))
-    before = len(containers(aws_local))
     new = world.config(world.model(GREETING="new"), count=2)
     with load(world, name) as (answers, failures):
         until(lambda: dict(answers), lambda seen: seen.get("old", 0) > 20)
@@ -171,7 +206,7 @@ def test_an_update_drops_no_request_and_ends_the_old_container(
     assert described["EndpointStatus"] == "InService"
     assert described["EndpointConfigName"] == new
     assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 2
-    assert len(containers(aws_local)) == before + 1
+    assert containers(aws_local, name) == 2
 
 
 def test_a_slow_request_is_answered_by_the_fleet_that_took_it(world: World) -> None:
@@ -238,9 +273,8 @@ def test_a_container_that_dies_is_started_again(world: World) -> None:
 
 
 def test_deleting_leaves_no_container(world: World, aws_local: State) -> None:
-    before = len(containers(aws_local))
     name = world.endpoint(world.config(world.model(GREETING="x"), count=2))
-    assert len(containers(aws_local)) == before + 2
+    assert containers(aws_local, name) == 2
     world.aws.sagemaker.delete_endpoint(EndpointName=name)
 
     def look() -> dict[str, Any]:
@@ -248,7 +282,7 @@ def test_deleting_leaves_no_container(world: World, aws_local: State) -> None:
                 world.aws.sagemaker.list_endpoints(NameContains=name)["Endpoints"]]}  # fmt: skip
 
     until(look, lambda seen: name not in seen["names"])
-    assert len(containers(aws_local)) == before
+    assert containers(aws_local, name) == 0
     with pytest.raises(ClientError, match="not found"):
         world.ask(name)
 
@@ -337,43 +371,38 @@ def test_what_is_not_offered_says_so(world: World) -> None:
 
 
 def test_state_changes_are_events(world: World) -> None:
-    queue = world.aws.client("sqs")
-    name = world.name("events")
-    url = queue.create_queue(QueueName=name)["QueueUrl"]
-    arn = queue.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
-        "QueueArn"
+    with heard(world) as events:
+        job = world.train()
+        search = create(world, tuning(world, jobs=1, parallel=1))
+        endpoint = world.endpoint(world.config(world.model()))
+
+        def look() -> dict[str, Any]:
+            return {
+                "seen": {
+                    state
+                    for event in events()
+                    for state in _states(event["detail-type"], event["detail"])
+                }
+            }
+
+        until(
+            look,
+            lambda state: (
+                state["seen"]
+                >= {
+                    ("SageMaker Training Job State Change", job["TrainingJobName"], "Completed"),
+                    ("SageMaker HyperParameter Tuning Job State Change", search, "Completed"),
+                    ("SageMaker Endpoint State Change", endpoint, "CREATING"),
+                    ("SageMaker Endpoint State Change", endpoint, "IN_SERVICE"),
+                }
+            ),
+        )
+
+
+def _states(kind: str, detail: dict[str, Any]) -> list[tuple[str, str, str]]:
+    subjects = ("TrainingJob", "HyperParameterTuningJob", "Endpoint")
+    return [
+        (kind, detail[f"{each}Name"], detail[f"{each}Status"])
+        for each in subjects
+        if f"{each}Name" in detail
     ]
-    events = world.aws.client("events")
-    events.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.sagemaker"]}))
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
-    policy = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage",
-                             "Resource": arn}]}  # fmt: skip
-    queue.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    job = world.train()
-    search = create(world, tuning(world, jobs=1, parallel=1))
-    endpoint = world.endpoint(world.config(world.model()))
-    seen: list[tuple[str, str]] = []
-
-    def look() -> dict[str, Any]:
-        for message in queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
-            "Messages", []
-        ):
-            event = json.loads(message["Body"])
-            detail = event["detail"]
-            if detail.get("TrainingJobName") == job["TrainingJobName"]:
-                seen.append((event["detail-type"], detail["TrainingJobStatus"]))
-            if detail.get("HyperParameterTuningJobName") == search:
-                seen.append((event["detail-type"], detail["HyperParameterTuningJobStatus"]))
-            if detail.get("EndpointName") == endpoint:
-                seen.append((event["detail-type"], detail["EndpointStatus"]))
-        return {"seen": seen}
-
-    wanted = {
-        ("SageMaker Training Job State Change", "Completed"),
-        ("SageMaker HyperParameter Tuning Job State Change", "Completed"),
-        ("SageMaker Endpoint State Change", "CREATING"),
-        ("SageMaker Endpoint State Change", "IN_SERVICE"),
-    }
-    until(look, lambda state: wanted <= set(state["seen"]))
-    events.remove_targets(Rule=name, Ids=["queue"])
-    events.delete_rule(Name=name)

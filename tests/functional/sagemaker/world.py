@@ -120,21 +120,23 @@ class World:
         )
         return name
 
-    def config(self, *models: str, weights: tuple[float, ...] = (), count: int = 1) -> str:
+    def config(
+        self,
+        *models: str,
+        weights: tuple[float, ...] = (),
+        count: int = 1,
+        shadow: str | None = None,
+    ) -> str:
         """Create an endpoint configuration with a variant per model and return its name."""
         name = self.name("config")
+        variants = [
+            _variant(f"Model{'AB'[number]}", model, count, weights[number] if weights else 1.0)
+            for number, model in enumerate(models)
+        ]
+        shadows = [_variant("Shadow", shadow, count, 1.0)] if shadow else []
+        more: Any = {"ShadowProductionVariants": shadows} if shadows else {}
         self.aws.sagemaker.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[
-                {
-                    "VariantName": f"Model{'AB'[number]}",
-                    "ModelName": model,
-                    "InstanceType": "ml.m5.large",
-                    "InitialInstanceCount": count,
-                    "InitialVariantWeight": weights[number] if weights else 1.0,
-                }
-                for number, model in enumerate(models)
-            ],
+            EndpointConfigName=name, ProductionVariants=variants, **more
         )
         return name
 
@@ -159,6 +161,16 @@ class World:
             EndpointName=endpoint, Body=body, **changes
         )
         return reply["Body"].read().decode()
+
+
+def _variant(name: str, model: str, count: int, weight: float) -> Any:
+    return {
+        "VariantName": name,
+        "ModelName": model,
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": count,
+        "InitialVariantWeight": weight,
+    }
 
 
 def until(

@@ -105,7 +105,7 @@ class Types:
     def create_endpoint(self, logical_id: str, properties: Properties, stack: str) -> Provisioned:
         """AWS::SageMaker::Endpoint; it waits until the endpoint is in service."""
         name = _name(properties, "EndpointName", logical_id, stack)
-        request = {**_endpoint_request(properties), "EndpointName": name}
+        request = {**_endpoint_request(properties, _ENDPOINT), "EndpointName": name}
         arn = self._do("CreateEndpoint", request)["EndpointArn"]
         try:
             self._in_service(name, wanted=request["EndpointConfigName"])
@@ -120,10 +120,9 @@ class Types:
         """AWS::SageMaker::Endpoint: another configuration, or other tags."""
         name = self._name_of(physical_id)
         attributes = {"EndpointName": name, "EndpointArn": physical_id}
-        request = _endpoint_request(new)
-        if request["EndpointConfigName"] != _endpoint_request(old)["EndpointConfigName"]:
-            kept = {k: v for k, v in request.items() if k != "Tags"}
-            self._do("UpdateEndpoint", {**kept, "EndpointName": name})
+        request = _endpoint_request(new, (*_ENDPOINT[:2], *_RETAINED))
+        if request["EndpointConfigName"] != old["EndpointConfigName"]:
+            self._do("UpdateEndpoint", {**request, "EndpointName": name})
             self._in_service(name, wanted=request["EndpointConfigName"])
         self.update_tags(physical_id, old, new, stack)
         return Provisioned(physical_id, attributes)
@@ -171,7 +170,7 @@ class Types:
             described = self._described(name)
             if described is None:
                 raise ResourceFailed(f"The endpoint {name} was deleted meanwhile.")
-            if described["EndpointStatus"] in {"InService", "Failed"}:
+            if described["EndpointStatus"] in {"InService", "Failed", "UpdateRollbackFailed"}:
                 reason = described.get("FailureReason")
                 if reason or described["EndpointConfigName"] != wanted:
                     raise ResourceFailed(str(reason or f"{wanted} was not put into service."))
@@ -215,12 +214,19 @@ def _name(properties: Properties, member: str, logical_id: str, stack: str) -> s
     return str(given) if given else ministack.physical_name(stack, logical_id)
 
 
-def _endpoint_request(properties: Properties) -> Properties:
-    known = ("EndpointConfigName", "DeploymentConfig", "Tags")
-    unknown = sorted(set(properties) - {*known, "EndpointName"})
+_ENDPOINT = ("EndpointConfigName", "DeploymentConfig", "Tags")
+_RETAINED = (
+    "RetainAllVariantProperties",
+    "ExcludeRetainedVariantProperties",
+    "RetainDeploymentConfig",
+)
+
+
+def _endpoint_request(properties: Properties, members: tuple[str, ...]) -> Properties:
+    unknown = sorted(set(properties) - {*_ENDPOINT, *_RETAINED, "EndpointName"})
     if any(properties[name] for name in unknown):
         raise ResourceFailed(f"AWS::SageMaker::Endpoint: {', '.join(unknown)} is not offered here.")
-    return {name: properties[name] for name in known if name in properties}
+    return {name: properties[name] for name in members if name in properties}
 
 
 def _typed(operation: str, properties: Mapping[str, Any]) -> Any:

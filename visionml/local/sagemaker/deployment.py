@@ -1,7 +1,6 @@
 """Taking an endpoint from one fleet to another, and back when the new one proves bad."""
 
 import logging
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -35,11 +34,21 @@ class Surroundings(Events, Protocol):
         """Return the state of an alarm, None when there is none of that name."""
 
 
-@dataclass(frozen=True)
-class Clock:
-    """Time, until the embedded AWS forgets the endpoint."""
+class Clock(Protocol):
+    """What a deployment knows of time."""
 
-    over: threading.Event
+    def now(self) -> float:
+        """Return seconds on a monotonic clock."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait, or raise `Forgotten`."""
+
+
+@dataclass(frozen=True)
+class EndpointClock:
+    """Time, until the embedded AWS forgets an endpoint."""
+
+    endpoint: Endpoint
 
     def now(self) -> float:
         """Return seconds on a monotonic clock."""
@@ -47,7 +56,7 @@ class Clock:
 
     def wait(self, seconds: float) -> None:
         """Wait, or raise `Forgotten`."""
-        if self.over.wait(seconds):
+        if self.endpoint.over.wait(seconds):
             raise Forgotten
 
 
@@ -86,16 +95,18 @@ class Deployment:
         try:
             for stage in self.rollout.stages:
                 self._do(stage)
-            self._finish()
         except Forgotten:
             return
         except Broken as broken:
             self._roll_back(str(broken))
         except Exception as error:
             log.exception("The update of %s failed.", self.endpoint.name)
-            self._roll_back(f"InternalServerError: {type(error).__name__}: {error}")
+            self._roll_back(_internal(error))
+        else:
+            self._finish()
 
     def _do(self, stage: Stage) -> None:
+        self._hush()
         for variant in (self.blue if isinstance(stage, Retire) else self.green).variants:
             variant.show(*message(stage, variant.name, len(variant.instances)))
         self.endpoint.progressed(self.cloud)
@@ -136,7 +147,6 @@ class Deployment:
             drain(retired)
             for instance in retired:
                 instance.stop()
-            variant.status = None
 
     def _check_alarms(self) -> None:
         states = {
@@ -182,8 +192,10 @@ class Deployment:
         """Send all traffic to the old fleet, end the new one, and say why."""
         try:
             self._return_traffic(reason)
-        except LaunchFailed as failed:
-            text = f"{reason} The rollback failed, too: {failed}"
+        except Exception as error:
+            text = str(error) if isinstance(error, LaunchFailed) else _internal(error)
+            log.warning("The rollback of %s failed.", self.endpoint.name, exc_info=True)
+            text = f"{reason} The rollback failed, too: {text}"
             self.endpoint.become(self.cloud, "UpdateRollbackFailed", reason=text)
             return
         self._end(self.green)
@@ -193,11 +205,12 @@ class Deployment:
 
     def _return_traffic(self, reason: str) -> None:
         """Put the old fleet back in charge; after rolling steps, bring it to its size before."""
-        blue, traffic = self.blue, self.endpoint.traffic
-        if not self.rollout.rolling:
-            traffic.send_to(Route(blue, 1.0))
+        self._share()
         self.endpoint.become(self.cloud, "RollingBack", reason=reason)
-        while len(blue.instances) < (total := sum(blue.desired.values())):
+        blue = self.blue
+        total = sum(blue.desired.values())
+        while len(blue.instances) < total:
+            self._hush()
             batch = self.rollout.rollback_batch or total
             wanted = {v.name: min(v.desired, len(v.instances) + batch) for v in blue.variants}
             for variant in blue.variants:
@@ -205,15 +218,30 @@ class Deployment:
                 variant.show("Creating", f"Launching {missing} instance(s).")
             self.endpoint.progressed(self.cloud)
             blue.launch(wanted)
-            share = len(blue.instances) / total
-            traffic.send_to(
-                Route(blue, share), *([Route(self.green, 1 - share)] if share < 1 else [])
-            )
-        traffic.send_to(Route(blue, 1.0))
+            self._share()
+
+    def _share(self) -> None:
+        """Send the old fleet as much of the traffic as it has of its instances."""
+        share = min(1.0, len(self.blue.instances) / sum(self.blue.desired.values()))
+        green = [Route(self.green, 1.0 - share)] if share < 1 else []
+        self.endpoint.traffic.send_to(Route(self.blue, share), *green)
+
+    def _hush(self) -> None:
+        """Let no variant say what has passed."""
+        for variant in (*self.blue.everyone, *self.green.everyone):
+            variant.status = None
 
     def _end(self, fleet: Fleet) -> None:
-        for variant in fleet.variants:
+        self._hush()
+        for variant in fleet.everyone:
             variant.show("Deleting", terminating(len(variant.instances)))
         self.endpoint.progressed(self.cloud)
         fleet.drain()
-        fleet.stop()
+        try:
+            fleet.stop()
+        except Exception:  # what serves does not depend on it
+            log.exception("The fleet of %s did not end.", fleet.config_name)
+
+
+def _internal(error: Exception) -> str:
+    return f"InternalServerError: {type(error).__name__}: {error}"

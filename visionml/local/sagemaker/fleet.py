@@ -14,6 +14,8 @@ from visionml.local.sagemaker.instance import Design, Instance, run_together
 DRAIN_SECONDS = 65
 """A little more than a container may take for a request."""
 _DRAIN_POLL_SECONDS = 0.02
+COPIES_PER_INSTANCE = 64
+"""How many copies a shadow's instance works on; further ones are not sent."""
 
 
 @dataclass(eq=False)
@@ -95,20 +97,37 @@ class Fleet:
 
     config_name: str
     variants: Sequence[Variant]
+    """What answers requests."""
+    shadows: Sequence[Variant] = ()
+    """What gets copies of requests and answers nobody."""
+
+    @property
+    def everyone(self) -> list[Variant]:
+        """All variants."""
+        return [*self.variants, *self.shadows]
 
     def launch(self, counts: Mapping[str, int] | None = None) -> None:
         """Start all instances, or as many as `counts` says; raise `LaunchFailed` as they do."""
-        wanted = self.desired if counts is None else counts
-        run_together([partial(each.launch, wanted[each.name]) for each in self.variants])
+        wanted = counts or {}
+        run_together([partial(each.launch, wanted.get(each.name)) for each in self.everyone])
 
     @property
     def desired(self) -> dict[str, int]:
-        """The desired number of instances by variant."""
+        """The desired number of instances by production variant."""
         return {variant.name: variant.desired for variant in self.variants}
 
     def variant(self, name: str) -> Variant | None:
-        """Return the variant of a name."""
+        """Return the production variant of a name."""
         return next((variant for variant in self.variants if variant.name == name), None)
+
+    def summaries(self) -> Document:
+        """Return the variants as descriptions have them."""
+        members = {"ProductionVariants": self.variants, "ShadowProductionVariants": self.shadows}
+        return {
+            member: [each.summary() for each in variants]
+            for member, variants in members.items()
+            if variants
+        }
 
     def choose(self) -> Variant:
         """Return a variant at random, by weight."""
@@ -118,8 +137,8 @@ class Fleet:
         return random.choices(self.variants, weights)[0]  # noqa: S311  (spreads load)
 
     def settle(self) -> None:
-        """Describe the variants without a status from now on."""
-        for variant in self.variants:
+        """Send traffic to all instances; nothing happens to the variants any more."""
+        for variant in self.everyone:
             variant.status = variant.active = None
 
     def drain(self) -> None:
@@ -133,7 +152,7 @@ class Fleet:
     @property
     def instances(self) -> list[Instance]:
         """The instances of all variants."""
-        return [instance for variant in self.variants for instance in variant.instances]
+        return [instance for variant in self.everyone for instance in variant.instances]
 
 
 def drain(instances: Sequence[Instance]) -> None:
@@ -192,6 +211,22 @@ class Traffic:
         shares = [route.share for route in self.routes]
         first = random.choices(self.routes, shares)[0]  # noqa: S311  (spreads load)
         return [first.fleet, *(each.fleet for each in self.routes if each is not first)]
+
+    def lend_copy(self, variant: Variant) -> tuple[Variant, Instance] | None:
+        """Return the shadow of a variant and a ready instance of it, if this request is copied.
+
+        A shadow's weight over the production variant's is the share of the requests that it gets.
+        The caller gives the instance back with `release`.
+        """
+        with self._lock:
+            for route in self.routes:
+                for shadow in route.fleet.shadows if variant in route.fleet.variants else ():
+                    share = shadow.weight / variant.weight if variant.weight else 0.0
+                    instance = shadow.choose() if random.random() < share else None  # noqa: S311
+                    if instance is not None and instance.busy < COPIES_PER_INSTANCE:
+                        instance.busy += 1
+                        return shadow, instance
+            return None
 
     def retire(self, variant: Variant, left: int) -> list[Instance]:
         """Take a variant's instances but the first `left` out of service; return them."""

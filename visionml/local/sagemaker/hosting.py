@@ -66,11 +66,11 @@ class Endpoint(Record):
                 "EndpointStatus": self.status,
             }
             if self.fleet is not None:
-                description["ProductionVariants"] = [v.summary() for v in self.fleet.variants]
+                description.update(self.fleet.summaries())
             if self.pending is not None:
                 description["PendingDeploymentSummary"] = {
                     "EndpointConfigName": self.pending.config_name,
-                    "ProductionVariants": [v.summary() for v in self.pending.variants],
+                    **self.pending.summaries(),
                     "StartTime": self.pending_since,
                 }
             return description
@@ -106,7 +106,7 @@ class Endpoint(Record):
         events.announce(self.scope, detail_type, detail, [self.arn])
 
 
-def create(endpoint: Endpoint, fleet: Fleet, cloud: Cloud) -> None:
+def create(endpoint: Endpoint, fleet: Fleet, cloud: Events) -> None:
     """Bring a new endpoint into service, or fail it."""
     endpoint.fleet = fleet
     endpoint.become(cloud, "Creating")
@@ -119,7 +119,7 @@ def create(endpoint: Endpoint, fleet: Fleet, cloud: Cloud) -> None:
     endpoint.become(cloud, "InService")
 
 
-def delete(endpoint: Endpoint, cloud: Cloud, store: Store[Endpoint]) -> None:
+def delete(endpoint: Endpoint, cloud: Events, store: Store[Endpoint]) -> None:
     """End an endpoint when it has answered what it had taken."""
     endpoint.traffic.send_to()
     for fleet in (endpoint.fleet, endpoint.pending):
@@ -140,32 +140,42 @@ def fleet_of(
     ModelGone
         A model that it names does not exist any more.
     """
-    variants = []
-    for variant in config.request["ProductionVariants"]:
-        model = models.get(config.scope, variant["ModelName"])
-        if model is None:
-            arn = config.scope.arn("model", variant["ModelName"])
-            raise ModelGone(f'Could not find model "{arn}".')
-        container = model.request["PrimaryContainer"]
-        design = Design(
-            config.scope,
-            endpoint_name,
-            variant["VariantName"],
-            container,
-            model.request["ExecutionRoleArn"],
-            bool(model.request.get("EnableNetworkIsolation")),
-            float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS)),
-        )
-        image = {
-            "SpecifiedImage": container["Image"],
-            "ResolvedImage": container["Image"],
-            "ResolutionTime": now(),
-        }
-        weight = float(variant.get("InitialVariantWeight", 1.0))
-        variants.append(
-            Variant(variant, design, cloud, weight, int(variant["InitialInstanceCount"]), image)
-        )
-    return Fleet(config.name, variants)
+    members = ("ProductionVariants", "ShadowProductionVariants")
+    production, shadows = (
+        [_variant(config, each, endpoint_name, models, cloud) for each in config.request.get(m, [])]
+        for m in members
+    )
+    return Fleet(config.name, production, shadows)
+
+
+def _variant(
+    config: EndpointConfig,
+    variant: Document,
+    endpoint_name: str,
+    models: Store[Model],
+    cloud: Cloud,
+) -> Variant:
+    model = models.get(config.scope, variant["ModelName"])
+    if model is None:
+        arn = config.scope.arn("model", variant["ModelName"])
+        raise ModelGone(f'Could not find model "{arn}".')
+    container = model.request["PrimaryContainer"]
+    design = Design(
+        config.scope,
+        endpoint_name,
+        variant["VariantName"],
+        container,
+        model.request["ExecutionRoleArn"],
+        bool(model.request.get("EnableNetworkIsolation")),
+        float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS)),
+    )
+    image = {
+        "SpecifiedImage": container["Image"],
+        "ResolvedImage": container["Image"],
+        "ResolutionTime": now(),
+    }
+    weight = float(variant.get("InitialVariantWeight", 1.0))
+    return Variant(variant, design, cloud, weight, int(variant["InitialInstanceCount"]), image)
 
 
 def _launched(fleet: Fleet) -> str | None:

@@ -1,6 +1,7 @@
 """InvokeEndpoint: a request to an endpoint goes to one of its instances and back."""
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -21,6 +22,8 @@ LARGEST_BODY = 25 * 1024 * 1024
 """AWS's quota for the payload of a real-time invocation."""
 TIMEOUT_SECONDS = 60.0
 """How long AWS lets a container work on a request."""
+ATTEMPTS = 3
+"""How many instances a request is offered to that nobody has taken."""
 _SHOWN_CHARACTERS = 2048
 _FORWARDED = ("content-type", "accept", "x-amzn-sagemaker-custom-attributes",
               "x-amzn-sagemaker-target-model", "x-amzn-sagemaker-inference-id")  # fmt: skip
@@ -31,6 +34,9 @@ _REFUSED_HEADERS = {
 }
 
 Response = tuple[int, dict[str, str], bytes]
+
+_copies: set[asyncio.Task[None]] = set()
+"""Copies of requests under way; the event loop itself keeps no reference to a task."""
 
 
 async def invoke(
@@ -76,11 +82,13 @@ class _Relay:
     began: float
 
     async def run(self, target: str | None) -> Response:
-        for _attempt in range(2):
+        for attempt in range(ATTEMPTS):
             leased = self.endpoint.traffic.lease(target)
             if leased is None:
                 raise _validation(f'Variant "{target}" of endpoint {self.endpoint.name} not found.')
             variant, instance = leased
+            if attempt == 0:
+                self._copy(variant)
             if instance is None:
                 self._measure(variant, 0, time.perf_counter())
                 raise _unavailable(self.endpoint)
@@ -109,6 +117,21 @@ class _Relay:
             text = answer.body.decode("utf-8", "replace")
             raise _model_error(self.endpoint, instance, status, text)
         return 200, _headers(answer, variant), answer.body
+
+    def _copy(self, variant: Variant) -> None:
+        """Send the request to the variant's shadow, too, without waiting for what it answers."""
+        lent = self.endpoint.traffic.lend_copy(variant)
+        if lent is not None:
+            task = asyncio.create_task(self._shadowed(*lent))
+            _copies.add(task)
+            task.add_done_callback(_copies.discard)
+
+    async def _shadowed(self, shadow: Variant, instance: Instance) -> None:
+        try:
+            with contextlib.suppress(Fault, Unreachable):  # its errors are in its metrics
+                await self._exchange(shadow, instance)
+        finally:
+            release(instance)
 
     def _measure(self, variant: Variant, status: int, sent: float) -> None:
         self.state.meter.count(

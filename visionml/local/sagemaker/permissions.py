@@ -11,6 +11,7 @@ _NAMED = {
     "Model": ("model", "ModelName"),
     "EndpointConfig": ("endpoint-config", "EndpointConfigName"),
     "Endpoint": ("endpoint", "EndpointName"),
+    "EndpointWeightsAndCapacities": ("endpoint", "EndpointName"),
     "ModelPackageGroup": ("model-package-group", "ModelPackageGroupName"),
 }
 _VERBS = ("Create", "Describe", "Stop", "Delete", "Update", "Invoke", "ListTrainingJobsFor")

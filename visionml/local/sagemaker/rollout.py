@@ -65,7 +65,6 @@ class Rollout:
     stages: tuple[Stage, ...]
     alarms: tuple[str, ...] = ()
     maximum_seconds: float = math.inf
-    rolling: bool = False
     rollback_batch: int | None = None
     """Of a rolling update: how many old instances come back at a time; None for all at once."""
 
@@ -221,7 +220,6 @@ def _rolling(policy: Document, alarms: tuple[str, ...], *, old: Counts, new: Cou
         tuple(stages),
         alarms,
         _limit(policy),
-        rolling=True,
         rollback_batch=_returning(back, old[name]) if back else None,
     )
 
