@@ -31,7 +31,7 @@ from visionml.desks.platform import Platform
 from visionml.desks.runs import Runs, TrainingRun
 from visionml.desks.traffic import Flow, Traffic
 from visionml.desks.watched import Watched
-from visionml.errors import JobFailed
+from visionml.errors import JobFailed, NotFound
 
 Fault = Literal["mislabelled", "slow", "brittle"]
 
@@ -53,12 +53,14 @@ class BadModel:
     architecture: str
     alarm: str
     hyperparameters: Mapping[str, Any]
+    rate: float
+    """Requests a second that show it, and that one core can serve meanwhile."""
 
 
 BAD_MODELS: dict[Fault, BadModel] = {
-    "mislabelled": BadModel("drill-mislabelled", "small-cnn", "rollback-probes", {"epochs": 8}),
-    "slow": BadModel("drill-dim", "drill_models:SLOW", "rollback-latency-a", _FEW),
-    "brittle": BadModel("drill-dim", "drill_models:BRITTLE", "rollback-errors-a", _FEW),
+    "mislabelled": BadModel("drill-mislabelled", "small-cnn", "rollback-probes", {"epochs": 8}, 10),
+    "slow": BadModel("drill-dim", "drill_models:SLOW", "rollback-latency-a", _FEW, 5),
+    "brittle": BadModel("drill-dim", "drill_models:BRITTLE", "rollback-errors-a", _FEW, 10),
 }
 
 
@@ -109,8 +111,25 @@ class Drill:
             self._platform.say(f"{fault}: {run.run_id} has passed the gates.")
         return found
 
+    def challenger(self, dataset: str) -> str:
+        """Return the newest registered version of a dataset that does not serve.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
+        active = self._models.active()
+        for record in self._platform.versions.registered():
+            if record.dataset == dataset and record.version != active:
+                return record.version
+        raise NotFound(
+            f"No version of {dataset} waits for its promotion.",
+            hint="Train another one: `visionml train`.",
+        )
+
     def rehearse(
-        self, fault: Fault, version: str, samples: Sequence[Sample], *, rate: float = 10
+        self, fault: Fault, version: str, samples: Sequence[Sample], *, rate: float | None = None
     ) -> Watched:
         """Force a bad version through: approve it, promote it under traffic, and reject it again.
 
@@ -123,7 +142,7 @@ class Drill:
         arn = self._models.open(version).model_package_arn
         packages.approve(arn, "Approved", comment=f"A drill: {fault}.")
         try:
-            return self.promote(version, samples, rate=rate)
+            return self.promote(version, samples, rate=rate or BAD_MODELS[fault].rate)
         finally:
             packages.approve(arn, "Rejected", comment=f"A drill's model: {fault}.")
 

@@ -165,3 +165,25 @@ class Watched:
             marks={what: at for what, at in told.items() if at is not None},
             names=names,
         )
+
+
+def outcomes(seen: Sequence[Watched], names: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Return what deployments came to, a row each; seconds count as `Watched` says."""
+    rows = []
+    for each in seen:
+        moments, version = each.moments, each.outcome.model_version
+        after = (moments.alarm - moments.asked).total_seconds() if moments.alarm else None
+        answered = each.requests[each.requests["error"] == ""]
+        rows.append(
+            {
+                "version": (names or {}).get(version, version),
+                "outcome": each.outcome.outcome,
+                "alarm": ", ".join(each.rang) or "none",
+                "alarm after s": None if after is None else round(after, 1),
+                "settled after s": round(each.seconds_to_settle(), 1),
+                "requests": len(each.requests),
+                "failed": each.failed,
+                "wrong labels": int((~answered["right"]).sum()),
+            }
+        )
+    return pd.DataFrame(rows).set_index("version")

@@ -10,7 +10,7 @@ from visionml.aws.executions import Visit
 from visionml.aws.mailbox import Message
 from visionml.contracts.deployment import DeploymentOutcome
 from visionml.desks.traffic import Request
-from visionml.desks.watched import Watched
+from visionml.desks.watched import Watched, outcomes
 
 ZERO = datetime(2026, 1, 1, tzinfo=UTC)
 OUTCOME = DeploymentOutcome.model_construct(
@@ -97,3 +97,23 @@ def test_it_is_drawn_with_quiet_alarms_too() -> None:
         "11 requests in 10 s, answered: 8 by good, 2 by bad; 1 failed. In alarm: rollback-probes."
     )
     assert SEEN.alarms()["alarm"].tolist() == ["rollback-errors-a", "rollback-probes"]
+
+
+def test_deployments_are_compared_in_a_table() -> None:
+    calm = watched([request(second, "old") for second in range(4)], alarm=False)
+    first, second = outcomes([SEEN, calm], {"new": "bad"}).reset_index().to_dict("records")
+    assert first == {
+        "version": "bad",
+        "outcome": "rolled_back",
+        "alarm": "rollback-probes",
+        "alarm after s": 4,
+        "settled after s": 2,
+        "requests": 11,
+        "failed": 1,
+        "wrong labels": 2,
+    }
+    assert (second["alarm"], second["failed"], pd.isna(second["alarm after s"])) == (
+        "none",
+        0,
+        True,
+    )
