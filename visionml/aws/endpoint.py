@@ -110,15 +110,24 @@ def set_weights(sagemaker: "SageMakerClient", name: str, weights: Mapping[str, f
 def artefacts(sagemaker: "SageMakerClient", config_name: str) -> dict[str, str]:
     """Return the model data behind each variant of a configuration, shadow variants too.
 
-    A model without data of its own, such as the one an endpoint starts with, counts as "".
+    A model without data of its own, such as the one an endpoint starts with, counts as "", and so
+    does one that was deleted. A configuration that was deleted has no variants.
     """
-    with translated(f"look up what the endpoint configuration {config_name} serves"):
-        found = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
-        variants = (*found["ProductionVariants"], *found.get("ShadowProductionVariants", ()))
-        models = {each["VariantName"]: each.get("ModelName", "") for each in variants}
-        return {
-            variant: sagemaker.describe_model(ModelName=name)
-            .get("PrimaryContainer", {})
-            .get("ModelDataUrl", "")
-            for variant, name in models.items()
-        }
+    try:
+        with translated(f"look up what the endpoint configuration {config_name} serves"):
+            found = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
+    except NotFound:
+        return {}
+    variants = (*found["ProductionVariants"], *found.get("ShadowProductionVariants", ()))
+    return {
+        each["VariantName"]: _artefact(sagemaker, each.get("ModelName", "")) for each in variants
+    }
+
+
+def _artefact(sagemaker: "SageMakerClient", model_name: str) -> str:
+    try:
+        with translated(f"describe the model {model_name}"):
+            found = sagemaker.describe_model(ModelName=model_name)
+    except NotFound:
+        return ""
+    return found.get("PrimaryContainer", {}).get("ModelDataUrl", "")

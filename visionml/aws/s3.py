@@ -135,6 +135,12 @@ class Objects:
             return False
         return [found["Key"] for found in page.get("Contents", [])] == [key]
 
+    def delete(self, address: str) -> None:
+        """Delete an object; one that is gone already is no error."""
+        bucket, key = parse_uri(address)
+        with translated(f"delete {address}"):
+            self._client.delete_object(Bucket=bucket, Key=key)
+
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the key of every object below an ``s3://`` prefix, in S3's order."""
         bucket, start = parse_uri(prefix)

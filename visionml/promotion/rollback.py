@@ -1,6 +1,7 @@
 """Back to a version that has served: which one, whether it can be, and one start for many."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -113,9 +114,9 @@ def begin(
     Whoever asks for the same version within the same minute gets the same deployment, and so does
     everybody while it runs; one that has ended is not started again under its id.
     """
-    for arn in executions.running(states, machine_arn):
-        request = _request(executions.payload_of(states, arn))
-        if request and request.kind == "rollback" and request.model_version == version:
+    for request in under_way(states, machine_arn):
+        if request.kind == "rollback" and request.model_version == version:
+            arn = executions.arn_of(machine_arn, request.deployment_id)
             return Deployment(request.deployment_id, arn)
     moment = now or datetime.now(UTC)
     for attempt in range(_ATTEMPTS):
@@ -143,8 +144,10 @@ def rollback_id(version: str, moment: datetime, *, attempt: int = 0) -> str:
     return f"dep-{shown:%Y%m%d-%H%M%S}-{token}"
 
 
-def _request(payload: dict[str, object]) -> DeploymentRequest | None:
-    try:
-        return DeploymentRequest.model_validate(payload)
-    except ValidationError:
-        return None
+def under_way(states: "SFNClient", machine_arn: str) -> Iterator[DeploymentRequest]:
+    """Yield the requests of the deployments that run, the newest first."""
+    for arn in executions.running(states, machine_arn):
+        try:
+            yield DeploymentRequest.model_validate(executions.payload_of(states, arn))
+        except ValidationError:  # started by hand, with something else
+            continue

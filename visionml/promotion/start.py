@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from visionml.aws import executions
-from visionml.contracts.deployment import DeploymentOutcome, DeploymentRequest, new_deployment_id
+from visionml.contracts.deployment import (
+    EXIT_CODES,
+    DeploymentOutcome,
+    DeploymentRequest,
+    new_deployment_id,
+)
+from visionml.contracts.lineage import deployment_node
+from visionml.registry.lineage import Lineage
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -20,21 +27,30 @@ class Deployment:
 
 
 def start(
-    states: "SFNClient", machine_arn: str, version: str, *, deployment_id: str | None = None
+    states: "SFNClient",
+    machine_arn: str,
+    version: str,
+    *,
+    deployment_id: str | None = None,
+    challenger: str | None = None,
+    shadow: str | None = None,
 ) -> Deployment:
     """Start putting a registered version on the endpoint.
 
-    The same `deployment_id` and version again is the same deployment.
+    The same `deployment_id` and versions again is the same deployment.
 
     Raises
     ------
     Conflict
-        The deployment id was used for another version.
+        The deployment id was used for other versions.
     NotFound
         The deployment machine does not exist.
     """
     request = DeploymentRequest(
-        model_version=version, deployment_id=deployment_id or new_deployment_id()
+        model_version=version,
+        deployment_id=deployment_id or new_deployment_id(),
+        challenger_version=challenger,
+        shadow_version=shadow,
     )
     arn = executions.start(
         states, machine_arn, name=request.deployment_id, payload=request.model_dump(mode="json")
@@ -69,3 +85,11 @@ def watch(
         interval_seconds=interval_seconds,
     )
     return DeploymentOutcome.model_validate(output)
+
+
+def recorded(lineage: Lineage, deployment_id: str) -> DeploymentOutcome | None:
+    """Return what a deployment came to, or None while it is under way or when it left no record."""
+    node = lineage.find(deployment_node(deployment_id))
+    if node is None or node.status not in EXIT_CODES:
+        return None
+    return DeploymentOutcome.model_validate({**node.facts, "outcome": node.status})
