@@ -37,15 +37,15 @@ def not_found(message: str = "Requested resource not found.") -> Fault:
     return Fault("ResourceNotFound", message)
 
 
-def unknown_operation(name: str) -> Fault:
-    """Return the refusal of an operation that SageMaker's model does not have."""
-    return Fault("UnknownOperationException", f"{name} is not an operation of SageMaker.")
+def unknown_operation(name: str, service: str = "SageMaker") -> Fault:
+    """Return the refusal of an operation that a service's model does not have."""
+    return Fault("UnknownOperationException", f"{name} is not an operation of {service}.")
 
 
-def not_offered(what: str) -> Fault:
-    """Return the refusal of what AWS has and the embedded SageMaker does not; it never pretends."""
+def not_offered(what: str, service: str = "SageMaker") -> Fault:
+    """Return the refusal of what AWS has and the embedded service does not; it never pretends."""
     return Fault(
         "NotImplementedException",
-        f"The embedded SageMaker does not offer {what}. It exists on AWS only.",
+        f"The embedded {service} does not offer {what}. It exists on AWS only.",
         status=501,
     )

@@ -1,4 +1,4 @@
-"""SageMaker's JSON 1.1 protocol, driven by botocore's own model of the service.
+"""The JSON 1.1 protocol of SageMaker and its like, driven by botocore's model of the service.
 
 botocore's client-side validator skips enumerations, patterns, maxima and the lengths of maps;
 here they are checked, with the sentences that the service answers.
@@ -16,17 +16,18 @@ from botocore.model import ServiceModel
 
 from visionml.local.sagemaker.faults import Fault, constraints, unknown_operation
 
+SAGEMAKER = "sagemaker"
 TARGET_PREFIX = "SageMaker."
 _SHOWN_CHARACTERS = 1024
 
 
 @cache
-def service_model(service: str = "sagemaker") -> ServiceModel:
+def service_model(service: str = SAGEMAKER) -> ServiceModel:
     """Return botocore's model of a service."""
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
-def parse(operation: str, body: bytes) -> dict[str, Any]:
+def parse(operation: str, body: bytes, *, service: str = SAGEMAKER) -> dict[str, Any]:
     """Return a request as Python values (times as aware ``datetime``), checked against its shape.
 
     Raises
@@ -34,18 +35,18 @@ def parse(operation: str, body: bytes) -> dict[str, Any]:
     Fault
         ``UnknownOperationException``, ``SerializationException`` or ``ValidationException``.
     """
-    if operation not in service_model().operation_names:
-        raise unknown_operation(operation)
+    if operation not in service_model(service).operation_names:
+        raise unknown_operation(operation, service_model(service).service_id)
     try:
         document = json.loads(body or b"{}")
     except (ValueError, RecursionError):
         raise Fault("SerializationException", "The request body is not valid JSON.") from None
-    return checked(operation, document)
+    return checked(operation, document, service=service)
 
 
-def checked(operation: str, document: Any) -> dict[str, Any]:
+def checked(operation: str, document: Any, *, service: str = SAGEMAKER) -> dict[str, Any]:
     """Return a request that is already a JSON document, checked against its shape."""
-    shape = service_model().operation_model(operation).input_shape
+    shape = service_model(service).operation_model(operation).input_shape
     problems: list[str] = []
     value = _Checker(problems).walk(shape, document, "")
     if problems:
@@ -53,16 +54,20 @@ def checked(operation: str, document: Any) -> dict[str, Any]:
     return dict(value or {})
 
 
-def answer(operation: str, values: dict[str, Any]) -> bytes:
+def answer(operation: str, values: dict[str, Any], *, service: str = SAGEMAKER) -> bytes:
     """Return a response body: only members of the output shape, times as seconds since 1970."""
-    return json.dumps(output(operation, values, _seconds)).encode()
+    return json.dumps(output(operation, values, _seconds, service=service)).encode()
 
 
 def output(
-    operation: str, values: dict[str, Any], moment: Callable[[datetime], Any]
+    operation: str,
+    values: dict[str, Any],
+    moment: Callable[[datetime], Any],
+    *,
+    service: str = SAGEMAKER,
 ) -> dict[str, Any]:
     """Return an operation's output, with only what its shape has and times in a given form."""
-    shape = service_model().operation_model(operation).output_shape
+    shape = service_model(service).operation_model(operation).output_shape
     return dict(_shaped(shape, values, moment)) if shape else {}
 
 
