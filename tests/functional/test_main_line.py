@@ -134,6 +134,9 @@ def test_a_model_below_the_gate_is_not_registered_and_says_why(platform: Deploye
     assert "is below 0.95" in str(node.facts["reason"])
     assert lineage(platform).find(model_node(run.run_id)) is None
     assert run.run_id not in platform.session.models.registered().index
+    outcome = run.watch(on_step=lambda _: None, accept_rejection=True)
+    assert (outcome.status, outcome.recommended) == ("rejected", False)
+    assert outcome.reason == node.facts["reason"]
 
 
 def test_a_run_id_never_trains_twice(platform: Deployed, trained: Trained) -> None:

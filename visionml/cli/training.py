@@ -86,8 +86,12 @@ def train(
         if resume
         else _start(session, dataset, dataset_version, options)
     )
-    status = run.watch().status if wait else "started"
-    print_pairs({"run": run.run_id, "status": status}, as_json=as_json)
+    if not wait:
+        print_pairs({"run": run.run_id, "status": "started"}, as_json=as_json)
+        return
+    outcome = run.watch()
+    told = {"status": outcome.status, "recommended": outcome.recommended, "reason": outcome.reason}
+    print_pairs({"run": run.run_id, **told}, as_json=as_json)
 
 
 def _start(

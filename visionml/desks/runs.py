@@ -28,12 +28,15 @@ STATUSES = ("started", "registered", "rejected", "failed")
 class RunOutcome(Card):
     """How a run ended that trained and evaluated a model.
 
-    ``status`` is ``registered``, or ``rejected`` by the gate.
+    ``status`` is ``registered``, or ``rejected`` by the gates; ``recommended`` says whether the
+    model should replace the one that serves; ``reason`` is the verdict's sentence.
     """
 
-    def __init__(self, run_id: str, *, status: str, reason: str) -> None:
-        super().__init__(run_id, {"status": status, "reason": reason})
+    def __init__(self, run_id: str, *, status: str, recommended: bool, reason: str) -> None:
+        told = {"status": status, "recommended": "yes" if recommended else "no", "reason": reason}
+        super().__init__(run_id, told)
         self.status = status
+        self.recommended = recommended
         self.reason = reason
 
 
@@ -76,7 +79,7 @@ class TrainingRun:
     def watch(
         self, *, on_step: Callable[[Step], None] | None = None, accept_rejection: bool = False
     ) -> RunOutcome:
-        """Wait until the run has ended, telling its steps.
+        """Wait until the run has ended, telling its steps, and return what its record says.
 
         Raises
         ------
@@ -93,11 +96,16 @@ class TrainingRun:
                 on_step=on_step or told(platform.say),
                 interval_seconds=platform.settings.serving.poll_seconds,
             )
-        except GateFailed as refused:
+        except GateFailed:
             if not accept_rejection:
                 raise
-            return RunOutcome(self.run_id, status="rejected", reason=refused.message)
-        return RunOutcome(self.run_id, status="registered", reason="Every gate passed.")
+        node = self._node()
+        return RunOutcome(
+            self.run_id,
+            status=node.status,
+            recommended=node.facts.get("recommended") is True,
+            reason=str(node.facts.get("reason", "")),
+        )
 
     def history(self) -> pd.DataFrame:
         """Return the figures that the job logged, one row per epoch.

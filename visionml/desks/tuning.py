@@ -147,7 +147,7 @@ class Tuning:
                 "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": METRIC},
                 "ResourceLimits": {
                     "MaxNumberOfTrainingJobs": jobs_in_all,
-                    "MaxParallelTrainingJobs": in_parallel,
+                    "MaxParallelTrainingJobs": min(in_parallel, jobs_in_all),
                 },
                 "ParameterRanges": parameter_ranges(ranges),
                 "RandomSeed": seed,
