@@ -25,6 +25,7 @@ from visionml.desks.cdk_cli import CdkCli
 from visionml.desks.datasets import Datasets
 from visionml.desks.drill import Drill
 from visionml.desks.endpoint import Endpoint
+from visionml.desks.guardrails import Guardrails
 from visionml.desks.lineage import Lineage
 from visionml.desks.models import Models
 from visionml.desks.platform import Platform, Say
@@ -57,6 +58,7 @@ class Session:
         self.api = Api(platform)
         self.lineage = Lineage(platform)
         self.alarms = Alarms(platform)
+        self.guardrails = Guardrails(platform)
         self.traffic = Traffic(platform)
         self.drill = Drill(
             platform,

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from visionml.cli.check import check
 from visionml.cli.datasets import dataset
 from visionml.cli.demo import demo
 from visionml.cli.local import local
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command(rich_help_panel="On this computer")(demo)
 app.add_typer(local, rich_help_panel="On this computer")
 app.command(rich_help_panel="The stacks")(synth)
+app.command(rich_help_panel="The stacks")(check)
 app.command(rich_help_panel="The stacks")(deploy)
 app.command(rich_help_panel="The stacks")(destroy)
 app.add_typer(dataset, rich_help_panel="Models")

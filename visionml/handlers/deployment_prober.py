@@ -43,8 +43,8 @@ runtime = aws.client(
 
 @observed
 def handler(event: Event, context: LambdaContext) -> Event:
-    """Look once on behalf of a ``DeploymentPlan`` and answer a ``ProbeReport``."""
-    request = ProbeRequest.model_validate(event)
+    """Look once on behalf of the ``DeploymentPlan`` in `plan` and answer a ``ProbeReport``."""
+    request = ProbeRequest.model_validate(event["plan"])
     logger.append_keys(model_version=request.model_version)
     known = reference(request, versions)
     images = _images(known.dataset, known.dataset_version)

@@ -78,7 +78,7 @@ def test_the_share_of_right_answers_is_published_for_the_endpoint(
     cold_start: ColdStart, context: LambdaContext, published: list[dict[str, Any]]
 ) -> None:
     endpoint = Endpoint("cat")
-    answer = prober(cold_start, endpoint, published).handler(PLAN, context)
+    answer = prober(cold_start, endpoint, published).handler({"plan": PLAN}, context)
 
     assert (answer["judged"], answer["right"], answer["accuracy"]) == (20, 10, 0.5)
     assert published == [
@@ -98,7 +98,7 @@ def test_nothing_is_published_without_answers(
     published: list[dict[str, Any]],
     status: int,
 ) -> None:
-    answer = prober(cold_start, Endpoint(status=status), published).handler(PLAN, context)
+    answer = prober(cold_start, Endpoint(status=status), published).handler({"plan": PLAN}, context)
 
     assert answer["failed"] == answer["asked"] > 0
     assert (answer["accuracy"], published) == (None, [])
@@ -109,5 +109,5 @@ def test_a_function_that_is_almost_out_of_time_asks_nothing(
 ) -> None:
     context.get_remaining_time_in_millis = lambda: 5_000  # type: ignore[method-assign]
 
-    answer = prober(cold_start, Endpoint(), published).handler(PLAN, context)
+    answer = prober(cold_start, Endpoint(), published).handler({"plan": PLAN}, context)
     assert (answer["asked"], published) == (0, [])

@@ -1,0 +1,1 @@
+"""Mistakes in settings and templates that AWS would let pass, or refuse too late."""
