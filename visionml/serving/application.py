@@ -1,4 +1,4 @@
-"""SageMaker's two routes: ``GET /ping`` and ``POST /invocations``."""
+"""SageMaker's routes: ``/ping``, ``/invocations`` and, for several models, ``/models``."""
 
 import asyncio
 import json
@@ -13,9 +13,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from visionml.errors import NotServing, RequestRefused, VisionmlError
-from visionml.serving.engine import Answer, Engine
-from visionml.serving.limits import Admission
-from visionml.serving.requests import JSON_TYPE, media_type
+from visionml.serving.administration import routes
+from visionml.serving.answers import Answer
+from visionml.serving.engine import Engine
+from visionml.serving.limits import Admission, Place
+from visionml.serving.requests import media_type
 from visionml.serving.statuses import RETRIED, status_of
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ def create(engine: Engine) -> ASGIApp:
         routes=[
             Route("/ping", ping, methods=["GET"]),
             Route("/invocations", invocations, methods=["POST"]),
+            *routes(engine, invocations),
         ],
         exception_handlers={HTTPException: _refused_by_routing},
     )
@@ -71,34 +74,38 @@ class Invocations:
             await self._refuse(send, request, error)
         else:
             await _send(send, 200, answer.content)
-            times = {
-                "decode_ms": round(answer.decode_ms, 2),
-                "model_ms": round(answer.model_ms, 2),
-            }
-            self._log(request, 200, **times)
+            self._log(request, 200, **_told(answer))
 
     async def _answered(self, request: "_Incoming") -> Answer:
-        kind = media_type(request.content_type)
         limits = self._engine.limits
-        self._admission.enter()
+        place = self._admission.enter()
         try:
+            options = self._engine.options.asked(request.attributes)
+            media = media_type(request.content_type)
             async with asyncio.timeout(limits.seconds):
-                limits.check_body(request.announced, encoded=kind == JSON_TYPE)
-                more = True
-                while more:
-                    chunk, more = await request.chunk()
-                    limits.check_body(request.bytes + len(chunk), encoded=kind == JSON_TYPE)
-                    self._admission.hold(len(chunk))
-                    request.keep(chunk)
-                return await self._engine.answer(request.body(), kind)
+                limits.check_body(request.announced, bare=media.bare)
+                await self._read(request, place, bare=media.bare)
+                return await self._engine.answer(
+                    request.taken(), media, place, options, request.target
+                )
         except TimeoutError:
+            milliseconds = round(limits.seconds * 1e3)
             raise NotServing(
-                f"There was no answer within {limits.seconds:g} s.",
+                f"There was no answer within {milliseconds:,} ms.",
                 code="timeout",
+                limit=milliseconds,
                 hint="Try again, with a smaller image if it is large.",
             ) from None
         finally:
-            self._admission.leave(request.bytes)
+            place.leave()
+
+    async def _read(self, request: "_Incoming", place: Place, *, bare: bool) -> None:
+        more = True
+        while more:
+            chunk, more = await request.chunk()
+            self._engine.limits.check_body(request.bytes + len(chunk), bare=bare)
+            place.hold(len(chunk))
+            request.keep(chunk)
 
     async def _refuse(self, send: Send, request: "_Incoming", error: Exception) -> None:
         status, body = status_of(error)
@@ -115,9 +122,22 @@ class Invocations:
             "content_type": request.content_type[:100],
             "inference_id": request.inference_id[:100] or None,
             "model_version": self._engine.version,
+            **({"target_model": request.target[:100]} if request.target else {}),
             **more,
         }
         log.info("%s", json.dumps(record))
+
+
+def _told(answer: Answer) -> dict[str, object]:
+    """Return what the log says of an answer, beside what it says of every request."""
+    told: dict[str, object] = {
+        "decode_ms": round(answer.decode_ms, 2),
+        "model_ms": round(answer.model_ms, 2),
+        "model_version": answer.version,
+    }
+    if answer.images != 1:
+        told |= {"images": answer.images, "images_refused": answer.refused}
+    return told
 
 
 class _Disconnected(Exception):
@@ -129,7 +149,8 @@ class _Incoming:
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.started = time.perf_counter()
-        self.content_type = self.inference_id = ""
+        self.content_type = self.inference_id = self.attributes = ""
+        self.target: str = scope.get("path_params", {}).get("name", "")
         self.announced = self.bytes = 0
         self._receive = receive
         self._chunks: list[bytes] = []
@@ -140,6 +161,10 @@ class _Incoming:
                 self.announced = int(value)
             elif name == b"x-amzn-sagemaker-inference-id":
                 self.inference_id = value.decode("latin-1")
+            elif name == b"x-amzn-sagemaker-custom-attributes":
+                self.attributes = value.decode("latin-1")
+            elif name == b"x-amzn-sagemaker-target-model" and not self.target:
+                self.target = value.decode("latin-1")
 
     async def chunk(self) -> tuple[bytes, bool]:
         """Return the next part of the body, and whether there are more."""
@@ -153,9 +178,10 @@ class _Incoming:
         self.bytes += len(chunk)
         self._chunks.append(chunk)
 
-    def body(self) -> bytes:
-        """Return the whole body."""
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+    def taken(self) -> bytes:
+        """Return the whole body, and let go of it."""
+        chunks, self._chunks = self._chunks, []
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def _send(send: Send, status: int, content: bytes) -> None:
@@ -173,7 +199,9 @@ async def _refused_by_routing(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     code = {404: "no_such_path", 405: "method_not_allowed"}.get(status, f"http_{status}")
     refusal = RequestRefused(
-        "Only GET /ping and POST /invocations are served.", code=code, status=status
+        "Images are answered at POST /invocations; GET /ping says whether they are.",
+        code=code,
+        status=status,
     )
     body = status_of(refusal)[1]
     return Response(body.model_dump_json(), status, media_type="application/json")

@@ -1,63 +1,73 @@
 """Predictions beside the event loop: one thread decodes and infers, the loop keeps answering.
 
 One thread, since a worker process stands for one core. While it is inside the decoder or ONNX
-Runtime it leaves the interpreter to the loop, so health checks never wait for a picture.
+Runtime it leaves the interpreter to the loop, so health checks never wait for a picture. The
+images of a batch take their turns with those of other requests.
 """
 
-import asyncio
-import threading
+import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from visionml.contracts.inference import ContainerPrediction
-from visionml.contracts.model import ModelRecord
-from visionml.errors import NotServing
+from visionml.errors import NotServing, RequestRefused, VisionmlError
 from visionml.imaging.header import read_header
 from visionml.imaging.model_input import pixels
-from visionml.serving.limits import RequestLimits
-from visionml.serving.requests import parse
+from visionml.serving import answers
+from visionml.serving.answers import Answer
+from visionml.serving.limits import Place, RequestLimits
+from visionml.serving.models import Model, Shelf, open_model, warm_up
+from visionml.serving.options import Options
+from visionml.serving.references import Sources
+from visionml.serving.requests import (
+    ImageRequest,
+    Item,
+    MediaType,
+    Parsed,
+    Present,
+    Reference,
+    parse,
+)
+from visionml.serving.statuses import status_of
+from visionml.serving.thread import Worker
 
-_WARM_UP_PREDICTIONS = 2
-
-
-class Model(Protocol):
-    """What the engine asks of a model; `visionml.model.predict.Predictor` is one."""
-
-    record: ModelRecord
-
-    def probabilities(self, pixels: NDArray[np.uint8], /) -> NDArray[np.float32]:
-        """Return (n, classes) probabilities of (n, height, width, 3) pixels."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One prediction, as the JSON that is sent, and where its time went."""
-
-    content: bytes
-    decode_ms: float
-    model_ms: float
+log = logging.getLogger(__name__)
 
 
 class Engine:
     """Answers one image after the other; without a model it refuses each with 503."""
 
-    def __init__(self, model: Model | None, limits: RequestLimits) -> None:
+    def __init__(
+        self,
+        model: Model | None,
+        limits: RequestLimits,
+        *,
+        options: Options | None = None,
+        sources: Sources | None = None,
+        shelf: Shelf | None = None,
+    ) -> None:
+        """Answer with `model`, or with those on `shelf` where a request names one."""
         self.model = model
         self.limits = limits
+        self.options = options or Options()
+        self.shelf = shelf
         self.warm = False
-        self._thread = _Thread()
+        self.thread = Worker()
+        self._sources = sources or Sources((), limits.image)
         self._running_since: float | None = None
 
     @classmethod
-    def load(cls, folder: Path | None, limits: RequestLimits) -> "Engine":
+    def load(
+        cls,
+        folder: Path | None,
+        limits: RequestLimits,
+        *,
+        options: Options | None = None,
+        sources: Sources | None = None,
+        shelf: Shelf | None = None,
+    ) -> "Engine":
         """Return an engine with the model in `folder`; None stands for no model.
 
         Raises
@@ -65,11 +75,8 @@ class Engine:
         NotFound, InvalidInput
             The folder holds a broken model.
         """
-        if folder is None:
-            return cls(None, limits)
-        from visionml.model.predict import Predictor  # noqa: PLC0415 - ONNX Runtime is heavy
-
-        return cls(Predictor(folder), limits)
+        model = None if folder is None else open_model(folder)
+        return cls(model, limits, options=options, sources=sources, shelf=shelf)
 
     @property
     def healthy(self) -> bool:
@@ -86,102 +93,117 @@ class Engine:
     def warm_up(self) -> None:
         """Predict on blank pictures, so that the first caller does not pay for allocations."""
         if self.model is not None:
-            size = self.model.record.input
-            blank = np.zeros((1, size.height, size.width, 3), np.uint8)
-            for _ in range(_WARM_UP_PREDICTIONS):
-                self.model.probabilities(blank)
+            warm_up(self.model)
         self.warm = True
 
-    async def answer(self, body: bytes, kind: str) -> Answer:
-        """Return the prediction for one body of the media type `kind`.
+    async def answer(
+        self, body: bytes, media: MediaType, place: Place, options: Options, target: str = ""
+    ) -> Answer:
+        """Return the answer to one body, with the model that `target` names or the only one.
 
         Raises
         ------
         RequestRefused, ImageRefused
-            The body holds no acceptable image.
+            The body holds no acceptable image. In a batch that is the image's entry instead.
         NotServing
             There is no model.
         """
-        if self.model is None:
-            raise NotServing(
-                "No model has been deployed to this endpoint yet.",
-                code="no_model",
-                hint="Train and promote one, then try again.",
-            )
-        model = self.model
-        return await self._thread.run(lambda: self._predict(model, body, kind))
+        self._check_target(target)
+        if media.bare:
+            parsed = parse(body, media, self.limits)
+        else:
+            parsed = await self.thread.run(partial(parse, body, media, self.limits))
+        del body  # what was parsed from JSON is as large again
+        if parsed.batch:
+            return await self._each(parsed, place, options, target)
+        return await self._one(parsed.items[0], place, options, target)
 
-    def _predict(self, model: Model, body: bytes, kind: str) -> Answer:
+    def _check_target(self, target: str) -> None:
+        if target or self.model is not None:
+            return
+        if self.shelf is not None:
+            raise RequestRefused(
+                "The request names no model, and there are several.",
+                code="no_target_model",
+                status=400,
+                hint="Name one in TargetModel.",
+            )
+        raise NotServing(
+            "No model has been deployed to this endpoint yet.",
+            code="no_model",
+            hint="Train and promote one, then try again.",
+        )
+
+    async def _each(self, parsed: Parsed, place: Place, options: Options, target: str) -> Answer:
+        found: list[Answer] = []
+        entries: list[bytes] = []
+        for item in parsed.items:
+            try:
+                answer = await self._one(item, place, options, target)
+            except Exception as error:  # one image's failure is not the others'
+                if not isinstance(error, VisionmlError):
+                    log.exception("An image of a batch failed.")
+                entries.append(status_of(error)[1].model_dump_json().encode())
+            else:
+                found.append(answer)
+                entries.append(answer.content)
+        return Answer(
+            content=answers.batch(entries),
+            version=found[0].version if found else "",
+            decode_ms=sum(answer.decode_ms for answer in found),
+            model_ms=sum(answer.model_ms for answer in found),
+            images=len(entries),
+            refused=len(entries) - len(found),
+        )
+
+    async def _one(self, item: Item, place: Place, options: Options, target: str) -> Answer:
+        held = 0
+        try:
+            if isinstance(item, Reference):
+                held = self.limits.image.bytes  # its size is not known yet
+                place.hold(held)
+                item = ImageRequest(await self._sources.fetch(item))
+            return await self.thread.run(partial(self._predict, item, options, target))
+        finally:
+            place.release(held)
+
+    def _predict(self, item: Present, options: Options, target: str) -> Answer:
         self._running_since = time.monotonic()
         try:
             started = time.perf_counter()
-            request = parse(body, kind, self.limits.image)
-            request.check_claim(read_header(request.image, self.limits.image))
-            size = model.record.input
-            picture = pixels(
-                request.image, height=size.height, width=size.width, limits=self.limits.image
-            )
+            model = self._model(target)
+            limits, size = self.limits.image, model.record.input
+            request = item.open(limits)
+            request.check_claim(read_header(request.image, limits))
+            picture = pixels(request.image, height=size.height, width=size.width, limits=limits)
             decoded = time.perf_counter()
-            shares = model.probabilities(picture[np.newaxis])[0]
-            prediction = _prediction(model.record, shares)
+            shares, features = model.infer(picture[np.newaxis], embed=options.monitoring)
+            prediction = answers.prediction(
+                model.record,
+                shares[0],
+                options,
+                pixels=picture,
+                embedding=None if features is None else features[0],
+            )
             return Answer(
                 content=prediction.model_dump_json().encode(),
+                version=model.record.version,
                 decode_ms=(decoded - started) * 1e3,
                 model_ms=(time.perf_counter() - decoded) * 1e3,
             )
         finally:
             self._running_since = None
 
-
-def _prediction(record: ModelRecord, shares: NDArray[np.float32]) -> ContainerPrediction:
-    best = int(shares.argmax())
-    values = shares.tolist()
-    return ContainerPrediction(
-        label=record.classes[best],
-        probability=values[best],
-        probabilities=dict(zip(record.classes, values, strict=True)),
-        model_version=record.version,
-    )
-
-
-class _Thread:
-    """A thread that works one job after the other.
-
-    It is what an executor of one thread does, in a third of its instructions.
-    """
-
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[tuple[asyncio.Future[Answer], Callable[[], Answer]]] = SimpleQueue()
-        threading.Thread(target=self._work, name="engine", daemon=True).start()
-
-    def run(self, job: Callable[[], Answer]) -> "asyncio.Future[Answer]":
-        """Return the future of a job's answer; one that is cancelled in time is never begun."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._jobs.put((future, job))
-        return future
-
-    def _work(self) -> None:
-        while True:
-            future, job = self._jobs.get()
-            if future.cancelled():
-                continue
-            answer: Answer | None = None
-            fault: BaseException | None = None
-            try:
-                answer = job()
-            except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
-                fault = error
-            with suppress(RuntimeError):  # the loop ended meanwhile
-                future.get_loop().call_soon_threadsafe(_settle, future, answer, fault)
-            del future, job, answer, fault
-
-
-def _settle(
-    future: "asyncio.Future[Answer]", answer: Answer | None, fault: BaseException | None
-) -> None:
-    if future.cancelled():
-        return
-    if answer is not None:
-        future.set_result(answer)
-    elif fault is not None:
-        future.set_exception(fault)
+    def _model(self, target: str) -> Model:
+        if target and self.shelf is None:
+            raise RequestRefused(
+                "This endpoint has one model; TargetModel names another.",
+                code="no_such_model",
+                status=404,
+                hint="Leave TargetModel out.",
+            )
+        if target and self.shelf is not None:
+            return self.shelf.get(target)
+        if self.model is None:
+            raise AssertionError("it was refused before")
+        return self.model

@@ -1,4 +1,4 @@
-"""What one request may cost, and how many may wait."""
+"""What one request may cost, how many may wait, and how many models may be kept."""
 
 from dataclasses import dataclass, field
 
@@ -17,21 +17,68 @@ class RequestLimits:
     """Of all their bodies together."""
     seconds: float = 20.0
     """From a request's first byte to its answer."""
+    batch: int = 32
+    """Images in one request."""
+    batch_bytes: int = 25 * 1024 * 1024
+    """Of a request that may hold several images; SageMaker hands on no more."""
 
-    def body_bytes(self, *, encoded: bool) -> int:
-        """Return the largest body: base64 in JSON takes four bytes for three, and some syntax."""
-        return self.image.bytes * 4 // 3 + 4096 if encoded else self.image.bytes
+    def body_bytes(self, *, bare: bool) -> int:
+        """Return the largest body: an image alone, or one in base64 or several of them.
 
-    def check_body(self, length: int, *, encoded: bool) -> None:
+        Base64 in JSON takes four bytes for three, and some syntax.
+        """
+        if bare:
+            return self.image.bytes
+        return max(self.image.bytes * 4 // 3 + 4096, self.batch_bytes)
+
+    def check_body(self, length: int, *, bare: bool) -> None:
         """Refuse a body that is too long: 413."""
-        if length > self.body_bytes(encoded=encoded):
+        most = self.body_bytes(bare=bare)
+        if length > most:
+            what = "an image" if bare else "a request"
             raise RequestRefused(
-                f"The request is larger than an image of {self.image.bytes:,} bytes can be.",
+                f"The body is larger than the {most:,} bytes that {what} may have.",
                 code="too_many_bytes",
                 status=413,
-                limit=self.image.bytes,
-                hint="Send a smaller or more strongly compressed image.",
+                limit=most,
+                hint="Send a smaller or more strongly compressed image."
+                if bare
+                else "Send fewer images at once.",
             )
+
+
+@dataclass(frozen=True)
+class ShelfLimits:
+    """What one worker process may keep in memory."""
+
+    models: int = 16
+    bytes: int = 512 * 1024 * 1024
+    """Of their graphs together; ONNX Runtime takes about twice as much."""
+
+
+class Place:
+    """A request's place in the queue, and the bytes that it holds there."""
+
+    __slots__ = ("_admission", "bytes")
+
+    def __init__(self, admission: "Admission") -> None:
+        self._admission = admission
+        self.bytes = 0
+
+    def hold(self, length: int) -> None:
+        """Account for more bytes, or refuse with 429."""
+        self._admission.hold(length)
+        self.bytes += length
+
+    def release(self, length: int) -> None:
+        """Give some of the bytes back."""
+        self._admission.bytes -= length
+        self.bytes -= length
+
+    def leave(self) -> None:
+        """Give the place and its bytes back."""
+        self._admission.requests -= 1
+        self.release(self.bytes)
 
 
 class Admission:
@@ -42,8 +89,8 @@ class Admission:
         self.requests = 0
         self.bytes = 0
 
-    def enter(self) -> None:
-        """Take a place in the queue, or refuse with 429."""
+    def enter(self) -> Place:
+        """Return a place in the queue, or refuse with 429."""
         if self.requests >= self._limits.queue:
             raise NotServing(
                 f"{self._limits.queue} requests are waiting already; that is the limit.",
@@ -53,6 +100,7 @@ class Admission:
                 hint="Try again shortly, more slowly.",
             )
         self.requests += 1
+        return Place(self)
 
     def hold(self, length: int) -> None:
         """Account for bytes of a body, or refuse with 429."""
@@ -66,8 +114,3 @@ class Admission:
                 hint="Try again shortly, more slowly.",
             )
         self.bytes += length
-
-    def leave(self, held: int) -> None:
-        """Give the place and the held bytes back."""
-        self.requests -= 1
-        self.bytes -= held

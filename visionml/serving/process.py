@@ -14,8 +14,10 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from visionml.errors import MachineUnfit, VisionmlError
 from visionml.model import artefact
@@ -35,7 +37,8 @@ def main() -> int:
         settings = ServerSettings.read()
         if settings.model_folder is not None:
             artefact.read(settings.model_folder)
-        return Listener(settings).run()
+        with tempfile.TemporaryDirectory(prefix="serve-") as state:
+            return Listener(settings, Path(state)).run()
     except VisionmlError as error:
         print(error, file=sys.stderr)  # noqa: T201 - SageMaker shows it as the reason
         return 1
@@ -52,8 +55,10 @@ class _Worker:
 class Listener:
     """Accepts connections and looks after the worker processes."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, state: Path) -> None:
+        """Serve with workers that share the folder `state`."""
         self._settings = settings
+        self._state = state
         self._socket = _bound(settings.host, settings.port)
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, _Worker] = {}
@@ -117,7 +122,7 @@ class Listener:
                 os.environ.setdefault(variable, "1")  # this process stands for one core
             from visionml.serving.worker import run  # noqa: PLC0415 - heavy, for workers alone
 
-            run(self._settings, theirs)
+            run(self._settings, theirs, self._state)
             code = 0
         except VisionmlError as error:
             print(error, file=sys.stderr)  # noqa: T201

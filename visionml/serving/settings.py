@@ -9,7 +9,8 @@ from visionml.contracts.container import MlFolder
 from visionml.contracts.settings import ImageSettings
 from visionml.errors import SettingsInvalid
 from visionml.imaging.header import Limits
-from visionml.serving.limits import RequestLimits
+from visionml.serving.limits import RequestLimits, ShelfLimits
+from visionml.serving.options import Options
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,16 @@ class ServerSettings:
     ``SERVE_TIMEOUT_SECONDS``   from a request's first byte to its answer; 20
     ``SERVE_DRAIN_SECONDS``     what SIGTERM leaves to requests under way; 25, as
                                 SageMaker kills after 30
+    ``SERVE_BATCH``             images in one request; 32
+    ``SERVE_BATCH_BYTES``       of a request with several; 25 MiB
+    ``SERVE_TOP_K``             classes in an answer; 10
+    ``SERVE_MONITORING``        ``true`` for statistics and embedding in every answer,
+                                not only in those that are asked for
+    ``SERVE_S3_BUCKETS``        where images may lie that a request only names: each a
+                                ``BUCKET`` or ``BUCKET/PREFIX``, with commas; none
+    ``SAGEMAKER_MULTI_MODEL``   ``true`` where SageMaker loads and unloads models
+    ``SERVE_MODELS``            those that each process keeps in memory; 16
+    ``SERVE_MODELS_BYTES``      of their graphs together; 512 MiB
     ``UPLOAD_LIMIT_BYTES``      the largest image; 10 MiB
     ``PIXEL_LIMIT``             the largest picture; 50 million
     ==========================  ====================================================
@@ -37,6 +48,10 @@ class ServerSettings:
     workers: int
     drain_seconds: float
     limits: RequestLimits
+    options: Options
+    buckets: tuple[str, ...]
+    shelf: ShelfLimits | None
+    """What to keep of the models that SageMaker loads; None where it loads none."""
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> "ServerSettings":
@@ -63,7 +78,15 @@ class ServerSettings:
                 queue=int(_number(source, "SERVE_QUEUE", RequestLimits.queue)),
                 queue_bytes=int(_number(source, "SERVE_QUEUE_BYTES", RequestLimits.queue_bytes)),
                 seconds=_number(source, "SERVE_TIMEOUT_SECONDS", RequestLimits.seconds),
+                batch=int(_number(source, "SERVE_BATCH", RequestLimits.batch)),
+                batch_bytes=int(_number(source, "SERVE_BATCH_BYTES", RequestLimits.batch_bytes)),
             ),
+            options=Options(
+                top=int(_number(source, "SERVE_TOP_K", Options.top)),
+                monitoring=_switch(source, "SERVE_MONITORING"),
+            ),
+            buckets=_names(source, "SERVE_S3_BUCKETS"),
+            shelf=_shelf(source) if _switch(source, "SAGEMAKER_MULTI_MODEL") else None,
         )
 
     @property
@@ -72,6 +95,27 @@ class ServerSettings:
         if self.model.is_dir() and any(self.model.iterdir()):
             return self.model
         return None
+
+
+def _shelf(source: Mapping[str, str]) -> ShelfLimits:
+    return ShelfLimits(
+        models=int(_number(source, "SERVE_MODELS", ShelfLimits.models)),
+        bytes=int(_number(source, "SERVE_MODELS_BYTES", ShelfLimits.bytes)),
+    )
+
+
+def _names(source: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(filter(None, (each.strip() for each in source.get(name, "").split(","))))
+
+
+def _switch(source: Mapping[str, str], name: str) -> bool:
+    text = source.get(name, "").strip().lower()
+    if text not in {"", "true", "false"}:
+        raise SettingsInvalid(
+            f"The environment variable {name} is {text[:50]!r}, which is neither true nor false.",
+            hint="Leave it out for false.",
+        )
+    return text == "true"
 
 
 def _number(source: Mapping[str, str], name: str, default: float) -> float:

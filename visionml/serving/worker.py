@@ -3,23 +3,27 @@
 import asyncio
 import logging
 import socket
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from visionml.errors import InvalidInput, VisionmlError
 from visionml.serving.application import create
 from visionml.serving.engine import Engine
+from visionml.serving.models import Shelf
 from visionml.serving.process import CLOSED, READY
+from visionml.serving.references import Sources
 from visionml.serving.settings import ServerSettings
 
 _KEEP_ALIVE_SECONDS = 75
 _LAST_ARRIVALS_SECONDS = 0.05
 
 
-def run(settings: ServerSettings, channel: socket.socket) -> None:
+def run(settings: ServerSettings, channel: socket.socket, state: Path) -> None:
     """Load and warm the model, say so on `channel`, and serve the connections it brings.
+
+    The folder `state` is shared by all workers.
 
     Raises
     ------
@@ -29,7 +33,7 @@ def run(settings: ServerSettings, channel: socket.socket) -> None:
     # Log records here say nothing of threads, processes and lines of code: do not look them up.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - as "Optimization" in logging's documentation says
-    engine = _warm(settings)
+    engine = _warm(settings, state)
     config = uvicorn.Config(
         create(engine),
         loop="uvloop",
@@ -45,17 +49,19 @@ def run(settings: ServerSettings, channel: socket.socket) -> None:
     _Server(config, channel).run()
 
 
-def _warm(settings: ServerSettings) -> Engine:
-    try:
-        engine = Engine.load(settings.model_folder, settings.limits)
-        engine.warm_up()
-    except VisionmlError:
-        raise
-    except Exception as error:
-        raise InvalidInput(
-            f"ONNX Runtime cannot run the model in {settings.model_folder}: {error}.",
-            hint="Export the model again.",
-        ) from error
+def _warm(settings: ServerSettings, state: Path) -> Engine:
+    limits = settings.limits
+    shelf = None
+    if settings.shelf is not None:
+        shelf = Shelf(state, root=settings.model.parent, limits=settings.shelf)
+    engine = Engine.load(
+        settings.model_folder,
+        limits,
+        options=settings.options,
+        sources=Sources(settings.buckets, limits.image),
+        shelf=shelf,
+    )
+    engine.warm_up()
     return engine
 
 

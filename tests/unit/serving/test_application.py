@@ -18,6 +18,7 @@ from tests.fakes.pictures import encoded
 from visionml.contracts.inference import ContainerPrediction, ErrorBody
 from visionml.errors import InvalidInput, NotFound
 from visionml.imaging.header import Limits
+from visionml.model.predict import Output
 from visionml.serving.application import create
 from visionml.serving.engine import Engine
 from visionml.serving.limits import RequestLimits
@@ -128,10 +129,12 @@ def test_bombs_are_refused_naming_the_limit(engine: Engine) -> None:
 
 
 def test_bodies_over_the_limit_are_refused_announced_or_not(folder: Path) -> None:
-    engine = warm(Engine.load(folder, RequestLimits(image=Limits(bytes=1000))))
+    limits = RequestLimits(image=Limits(bytes=1000), batch_bytes=5000)
+    engine = warm(Engine.load(folder, limits))
     wanted = (413, "too_many_bytes", 1000)
     assert refusal(post(engine, bytes(1001), JPEG)) == wanted
-    assert refusal(post(engine, bytes(6000), {"Content-Type": "application/json"})) == wanted
+    announced = post(engine, bytes(6000), {"Content-Type": "application/json"})
+    assert refusal(announced) == (413, "too_many_bytes", 5429)
 
     async def unannounced(client: httpx.AsyncClient) -> httpx.Response:
         async def chunks() -> AsyncIterator[bytes]:
@@ -196,12 +199,12 @@ class HeldModel:
         self.begun = threading.Event()
         self.failure: Exception | None = None
 
-    def probabilities(self, pixels: NDArray[np.uint8], /) -> NDArray[np.float32]:
+    def infer(self, pixels: NDArray[np.uint8], /, *, embed: bool = False) -> Output:
         self.begun.set()
         assert self.go.wait(10)
         if self.failure:
             raise self.failure
-        return np.full((len(pixels), 2), 0.5, np.float32)
+        return Output(np.full((len(pixels), 2), 0.5, np.float32), None)
 
 
 def test_a_full_queue_answers_429_and_recovers() -> None:
@@ -250,7 +253,7 @@ def test_a_request_that_takes_too_long_is_given_up_with_503() -> None:
 
     async def work(client: httpx.AsyncClient) -> None:
         response = await client.post("/invocations", content=data, headers=ANY)
-        assert refusal(response) == (503, "timeout", None)
+        assert refusal(response) == (503, "timeout", 50)
         assert (await client.get("/ping")).status_code == 200
         await asyncio.sleep(0.2)  # longer than three times the limit: it is stuck
         assert (await client.get("/ping")).status_code == 503
