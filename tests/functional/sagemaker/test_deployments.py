@@ -103,6 +103,11 @@ def test_a_canary_answers_its_share_then_everything(world: World) -> None:
     assert ended["EndpointConfigName"] == new
     assert "FailureReason" not in ended
     assert "PendingDeploymentSummary" not in ended
+    # both fleets are measured as one variant
+    until(
+        lambda: {"counted": metric(world, name, "Invocations", "Sum")},
+        lambda seen: seen["counted"] == answers.total(),
+    )
     assert ended["LastDeploymentConfig"] == deployment
     assert (answers - final)["new"] > 20
 
@@ -216,7 +221,8 @@ def test_instances_come_and_go_without_a_dropped_request(world: World, aws_local
 
 
 def test_an_update_retains_what_it_is_told_to(world: World) -> None:
-    name = world.endpoint(world.config(world.model(GREETING="old")))
+    deployment = guarded("CANARY", wait=0, CanarySize=size(1))
+    name = world.endpoint(world.config(world.model(GREETING="old")), DeploymentConfig=deployment)
     world.aws.sagemaker.update_endpoint_weights_and_capacities(
         EndpointName=name,
         DesiredWeightsAndCapacities=[
@@ -224,11 +230,15 @@ def test_an_update_retains_what_it_is_told_to(world: World) -> None:
         ],
     )
     world.settled(name)
-    deployment = guarded("CANARY", wait=0, CanarySize=size(1))
     new = world.config(world.model(GREETING="new"))
     with pytest.raises(ClientError, match="must have at least 2 instances"):
         update(world, name, new, deployment)
-    update(world, name, new, deployment, RetainAllVariantProperties=True)
+    world.aws.sagemaker.update_endpoint(
+        EndpointName=name,
+        EndpointConfigName=new,
+        RetainAllVariantProperties=True,
+        RetainDeploymentConfig=True,
+    )
     (variant,) = world.settled(name)["ProductionVariants"]
     assert (variant["CurrentInstanceCount"], variant["CurrentWeight"]) == (2, 3)
     world.aws.sagemaker.update_endpoint(
@@ -293,6 +303,8 @@ def test_what_would_not_be_guarded_is_refused_before_anything_changes(world: Wor
             EndpointName=name,
             DesiredWeightsAndCapacities=[{"VariantName": "ModelZ", "DesiredWeight": 1}],
         )
+    with pytest.raises(ClientError, match="CanarySize is required"):
+        world.endpoint(new, DeploymentConfig=guarded("CANARY"))
     seen = described(world, name)
     assert (seen["EndpointStatus"], seen["EndpointConfigName"]) == ("InService", old)
     assert "LastDeploymentConfig" not in seen

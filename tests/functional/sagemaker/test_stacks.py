@@ -5,6 +5,12 @@ from typing import Any
 
 from tests.functional.sagemaker.world import IMAGE, World, until
 
+DEPLOYMENT = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": "0"}
+    }
+}
+
 
 def template(world: World, endpoint: str, **environment: str) -> str:
     return json.dumps(
@@ -37,6 +43,8 @@ def template(world: World, endpoint: str, **environment: str) -> str:
                     "Properties": {
                         "EndpointName": endpoint,
                         "EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]},
+                        "DeploymentConfig": DEPLOYMENT,
+                        "RetainAllVariantProperties": "true",
                     },
                 },
                 "Group": {"Type": "AWS::SageMaker::ModelPackageGroup",
@@ -79,6 +87,9 @@ def test_a_stack_creates_changes_and_removes_an_endpoint(world: World) -> None:
     stacks.update_stack(StackName=stack, TemplateBody=template(world, endpoint, GREETING="two"))
     assert settled(world, stack)["StackStatus"] == "UPDATE_COMPLETE", reasons(world, stack)
     assert world.ask(endpoint) == "two"
+    described = world.aws.sagemaker.describe_endpoint(EndpointName=endpoint)
+    policy = described["LastDeploymentConfig"]["BlueGreenUpdatePolicy"]
+    assert policy["TrafficRoutingConfiguration"]["WaitIntervalInSeconds"] == 0
 
     stacks.delete_stack(StackName=stack)
     until(

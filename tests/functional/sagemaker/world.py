@@ -140,10 +140,10 @@ class World:
         )
         return name
 
-    def endpoint(self, config: str) -> str:
+    def endpoint(self, config: str, **more: Any) -> str:
         """Create an endpoint, wait until it has settled, return its name."""
         name = self.name("endpoint")
-        self.aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        self.aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, **more)
         self.endpoints.append(name)
         self.settled(name)
         return name

@@ -10,6 +10,8 @@ from visionml.local.sagemaker.hosting_operations import config_of, found
 from visionml.local.sagemaker.rollout import Rollout, check, rollout_of
 from visionml.local.sagemaker.state import State
 
+_FAILED = ("Failed", "UpdateRollbackFailed")
+"""Statuses from which an endpoint can only be deleted."""
 _ENDPOINTS = Listing("Endpoints", "EndpointName", "EndpointStatus", descending=True)
 
 
@@ -118,7 +120,7 @@ def delete_endpoint(state: State, caller: Caller, request: Document) -> Document
     """DeleteEndpoint."""
     endpoint = _endpoint(state, caller.scope, request["EndpointName"])
     with endpoint.lock:
-        _check_steady(endpoint, also=("Failed", "UpdateRollbackFailed"))
+        _check_steady(endpoint, also=_FAILED)
         endpoint.status = "Deleting"
     state.cloud.run(
         caller.scope,
@@ -145,7 +147,7 @@ def update_weights_and_capacities(state: State, caller: Caller, request: Documen
 
 def _check_steady(endpoint: Endpoint, *, also: tuple[str, ...] = ()) -> None:
     if endpoint.status not in ("InService", *also):
-        kind = "failed" if endpoint.status == "Failed" else "in-progress"
+        kind = "failed" if endpoint.status in _FAILED else "in-progress"
         raise invalid(f'Cannot update {kind} endpoint "{endpoint.arn}".')
 
 

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -61,9 +61,10 @@ class Variant:
             run_together([instance.stop for instance in made])
             raise
 
-    def choose(self) -> Instance | None:
+    def choose(self, avoid: Collection[Instance] = ()) -> Instance | None:
         """Return an instance that takes requests, by the variant's routing strategy."""
-        ready = [instance for instance in self.instances[: self.active] if instance.ready]
+        active = self.instances[: self.active]
+        ready = [instance for instance in active if instance.ready and instance not in avoid]
         if not ready:
             return None
         strategy = self.config.get("RoutingConfig", {}).get("RoutingStrategy")
@@ -83,7 +84,8 @@ class Variant:
             "DeployedImages": [self.image],
             "CurrentWeight": self.weight,
             "DesiredWeight": self.weight if self.desired_weight is None else self.desired_weight,
-            "CurrentInstanceCount": len(self.instances),
+            # one whose container starts again is still an instance
+            "CurrentInstanceCount": sum(each.ready or each.deaths > 0 for each in self.instances),
             "DesiredInstanceCount": self.desired,
             "InstanceType": self.config.get("InstanceType"),
             "VariantStatus": [self.status] if self.status else None,
@@ -184,11 +186,13 @@ class Traffic:
         with self._lock:
             self.routes = routes
 
-    def lease(self, variant_name: str | None) -> tuple[Variant, Instance | None] | None:
+    def lease(
+        self, variant_name: str | None, avoid: Collection[Instance] = ()
+    ) -> tuple[Variant, Instance | None] | None:
         """Return a variant and an instance counted as busy; None when there is no such variant.
 
-        A fleet without a ready instance leaves its share to the others. The caller gives the
-        instance back with `release`.
+        A fleet without a ready instance, but for those to avoid, leaves its share to the others.
+        The caller gives the instance back with `release`.
         """
         with self._lock:
             chosen: Variant | None = None
@@ -198,7 +202,7 @@ class Traffic:
                 if variant is None:
                     continue
                 chosen = chosen or variant
-                instance = variant.choose()
+                instance = variant.choose(avoid)
                 if instance is not None:
                     instance.busy += 1
                     return variant, instance

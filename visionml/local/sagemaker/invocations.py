@@ -82,37 +82,37 @@ class _Relay:
     began: float
 
     async def run(self, target: str | None) -> Response:
-        for attempt in range(ATTEMPTS):
-            leased = self.endpoint.traffic.lease(target)
+        silent: list[Instance] = []
+        while len(silent) < ATTEMPTS:
+            leased = self.endpoint.traffic.lease(target, silent)
             if leased is None:
                 raise _validation(f'Variant "{target}" of endpoint {self.endpoint.name} not found.')
             variant, instance = leased
-            if attempt == 0:
+            if not silent:
                 self._copy(variant)
             if instance is None:
-                self._measure(variant, 0, time.perf_counter())
-                raise _unavailable(self.endpoint)
+                break
             try:
                 return await self._exchange(variant, instance)
             except Unreachable:  # it has just ended: another may take the request
-                continue
+                silent.append(instance)
             finally:
                 release(instance)
+        self._measure(variant, 0, time.perf_counter())
         raise _unavailable(self.endpoint)
 
     async def _exchange(self, variant: Variant, instance: Instance) -> Response:
         sent = time.perf_counter()
-        status = 0
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 answer = await instance.pool.request(
                     "POST", "/invocations", self.headers, self.body
                 )
-            status = answer.status
         except (TimeoutError, BadAnswer) as error:
+            self._measure(variant, 0, sent)
             raise _model_error(self.endpoint, instance, 0, _broken(error)) from error
-        finally:
-            self._measure(variant, status, sent)
+        status = answer.status
+        self._measure(variant, status, sent)
         if not 200 <= status < 300:
             text = answer.body.decode("utf-8", "replace")
             raise _model_error(self.endpoint, instance, status, text)
@@ -128,8 +128,10 @@ class _Relay:
 
     async def _shadowed(self, shadow: Variant, instance: Instance) -> None:
         try:
-            with contextlib.suppress(Fault, Unreachable):  # its errors are in its metrics
+            with contextlib.suppress(Fault):  # its errors are in its metrics
                 await self._exchange(shadow, instance)
+        except Unreachable:
+            self._measure(shadow, 0, time.perf_counter())
         finally:
             release(instance)
 

@@ -6,7 +6,14 @@ from typing import Any
 
 from visionml.local.sagemaker.cloud import Cloud
 from visionml.local.sagemaker.core import Scope
-from visionml.local.sagemaker.fleet import Fleet, Route, Traffic, Variant, release
+from visionml.local.sagemaker.fleet import (
+    COPIES_PER_INSTANCE,
+    Fleet,
+    Route,
+    Traffic,
+    Variant,
+    release,
+)
 from visionml.local.sagemaker.instance import Design, Instance
 from visionml.local.sagemaker.meter import Invocation, Source, metric_data
 
@@ -43,6 +50,71 @@ def test_shares_split_the_traffic_between_fleets() -> None:
     assert 120 < sent(traffic, 2000)["New"] < 290
     traffic.send_to(Route(new, 1.0))
     assert sent(traffic, 10) == {"New": 10}
+
+
+def test_a_named_variant_and_the_weights_hold_in_every_fleet() -> None:
+    fleets = [Fleet(name, [variant("A", 3.0), variant("B", 1.0)]) for name in ("old", "new")]
+    traffic = Traffic(tuple(Route(fleet, 0.5) for fleet in fleets))
+    leased = [traffic.lease("B") for _ in range(100)]
+    assert {id(each[0]) for each in leased if each} == {id(fleet.variants[1]) for fleet in fleets}
+    assert 1350 < sent(traffic, 2000)["A"] < 1650
+
+
+def test_only_active_instances_of_a_canary_get_requests() -> None:
+    canary = variant("A", ready=4)
+    canary.active = 1
+    traffic = Traffic((Route(Fleet("new", [canary]), 1.0),))
+    sent(traffic, 20)
+    assert [instance.busy for instance in canary.instances] == [20, 0, 0, 0]
+
+
+def test_a_fleet_without_a_ready_instance_leaves_its_share_to_the_other() -> None:
+    old, new = variant("A"), variant("A", ready=0)
+    traffic = Traffic((Route(Fleet("old", [old]), 0.1), Route(Fleet("new", [new]), 0.9)))
+    sent(traffic, 50)
+    assert old.instances[0].busy == 50
+
+
+def test_an_instance_to_avoid_is_not_leased_again() -> None:
+    pair = variant("A", ready=2)
+    traffic = Traffic((Route(Fleet("config", [pair]), 1.0),))
+    first, second = pair.instances
+    assert {id((traffic.lease("A", [first]) or (None, None))[1]) for _ in range(20)} == {id(second)}
+    leased = traffic.lease("A", pair.instances)
+    assert leased is not None
+    assert leased[1] is None
+
+
+def test_retired_instances_get_no_further_request() -> None:
+    shrinking = variant("A", ready=3)
+    traffic = Traffic((Route(Fleet("config", [shrinking]), 1.0),))
+    retired = traffic.retire(shrinking, 1)
+    sent(traffic, 30)
+    assert [instance.busy for instance in retired] == [0, 0]
+    assert [instance.busy for instance in shrinking.instances] == [30]
+
+
+def test_a_shadow_gets_the_share_of_copies_that_its_weight_says() -> None:
+    production, shadow = variant("A", 2.0), variant("Shadow", 1.0, ready=20)
+    traffic = Traffic((Route(Fleet("config", [production], [shadow]), 1.0),))
+    copies = [traffic.lend_copy(production) for _ in range(1000)]
+    assert 400 < sum(each is not None for each in copies) < 600
+    assert traffic.lend_copy(shadow) is None
+
+
+def test_a_shadow_that_does_not_keep_up_gets_no_more_copies() -> None:
+    production, shadow = variant("A"), variant("Shadow")
+    traffic = Traffic((Route(Fleet("config", [production], [shadow]), 1.0),))
+    copies = [traffic.lend_copy(production) for _ in range(2 * COPIES_PER_INSTANCE)]
+    assert sum(each is not None for each in copies) == COPIES_PER_INSTANCE
+
+
+def test_an_instance_counts_once_it_has_come_into_service() -> None:
+    growing = variant("A", ready=2)
+    growing.instances[0].ready = False
+    assert growing.summary()["CurrentInstanceCount"] == 1
+    growing.instances[0].deaths = 1
+    assert growing.summary()["CurrentInstanceCount"] == 2
 
 
 def test_an_unknown_variant_and_an_endpoint_without_routes_lease_nothing() -> None:
