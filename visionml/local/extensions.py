@@ -11,6 +11,7 @@ from visionml.local import (
     resources,
     steps,
 )
+from visionml.local.autoscaling import install as autoscaling
 from visionml.local.sagemaker import install as sagemaker
 from visionml.local.state import Project, State
 
@@ -25,9 +26,9 @@ def install(project: Project, state: State) -> None:
     parameters.install()
     steps.install()
     ministack.name_handler_errors()
-    image_functions.install()
+    image_functions.install(state.endpoint_url)
     ministack.match_request_models()
     ministack.rewrite_outputs(
         lambda value: _API_HOST.sub(rf"{state.endpoint_url}/_aws/execute-api/\1", value)
     )
-    sagemaker.install(project, state)
+    autoscaling.install(state, sagemaker.install(project, state))

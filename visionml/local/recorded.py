@@ -79,34 +79,10 @@ def _joined(*members: str) -> Naming:
     return lambda properties, _place: "|".join(str(properties.get(m, "")) for m in members)
 
 
-_TARGET = ("ResourceId", "ScalableDimension", "ServiceNamespace")
-
-
-def _policy_arn(properties: Properties, place: Place) -> str:
-    target = str(properties.get("ScalingTargetId") or _joined(*_TARGET)(properties, place))
-    resource, _, rest = target.partition("|")
-    owner = f"resource/{rest.rpartition('|')[2]}/{resource}"
-    policy = properties.get("PolicyName", place.name)
-    return place.arn("autoscaling", f"scalingPolicy:{place.token[:8]}:{owner}:policyName/{policy}")
-
-
-_SCALING = "Instances are not added or removed."
 _BATCH = "Jobs are not run."
 _PACKETS = "Network packets are not filtered."
 
 RECORDED: dict[str, Recorded] = {
-    "AWS::ApplicationAutoScaling::ScalableTarget": Recorded(
-        _SCALING,
-        _joined(*_TARGET),
-        {"Id": _same},
-        _TARGET,
-    ),
-    "AWS::ApplicationAutoScaling::ScalingPolicy": Recorded(
-        _SCALING,
-        _policy_arn,
-        {"Arn": _same},
-        ("PolicyName", "ScalingTargetId", *_TARGET),
-    ),
     "AWS::Batch::ComputeEnvironment": Recorded(
         _BATCH,
         _arn("batch", "compute-environment/", "ComputeEnvironmentName"),

@@ -96,7 +96,11 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_physical_name": ["stack_name", "logical_id", "lowercase", "max_len", "seeded"],
         "_cw_metric_alarm_record": ["name", "props"],
     },
-    "services.eventbridge": {"_put_events": ["data", "allow_aws_source"]},
+    "services.eventbridge": {
+        "_put_events": ["data", "allow_aws_source"],
+        "_parse_cron_fields": ["expr"],
+        "_cron_next_fire": ["fields", "after_dt"],
+    },
     "services.cloudwatch": {
         "_store_datum": [
             "namespace",

@@ -34,15 +34,6 @@ def test_only_the_recorded_among_some_types_are_held() -> None:
     ("type_name", "properties", "ref"),
     [
         (
-            "AWS::ApplicationAutoScaling::ScalableTarget",
-            {
-                "ResourceId": "endpoint/e/variant/v",
-                "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-                "ServiceNamespace": "sagemaker",
-            },
-            "endpoint/e/variant/v|sagemaker:variant:DesiredInstanceCount|sagemaker",
-        ),
-        (
             "AWS::Batch::JobDefinition",
             {"JobDefinitionName": "infer"},
             "arn:aws:batch:us-east-1:000000000000:job-definition/infer:1",
@@ -61,16 +52,6 @@ def test_ref_is_what_cloudformation_returns(
     type_name: str, properties: dict[str, object], ref: str
 ) -> None:
     assert RECORDED[type_name].ref(properties, _PLACE) == ref
-
-
-def test_a_scaling_policys_arn_names_its_target() -> None:
-    target = "endpoint/e/variant/v|sagemaker:variant:DesiredInstanceCount|sagemaker"
-    properties = {"PolicyName": "calls", "ScalingTargetId": target}
-    recorded = RECORDED["AWS::ApplicationAutoScaling::ScalingPolicy"]
-    arn = recorded.ref(properties, _PLACE)
-    assert arn.startswith("arn:aws:autoscaling:us-east-1:000000000000:scalingPolicy:")
-    assert arn.endswith(":resource/sagemaker/endpoint/e/variant/v:policyName/calls")
-    assert recorded.attributes["Arn"](arn, _PLACE) == arn
 
 
 @pytest.mark.parametrize("type_name", RECORDED)

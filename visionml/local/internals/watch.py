@@ -165,3 +165,15 @@ def on_execution_status(listener: Callable[[str, str, float], None]) -> None:
         listener(execution["stateMachineArn"], execution["status"], seconds)
 
     stepfunctions._emit_execution_status_event = wrapped
+
+
+def next_cron(expression: str, after: datetime) -> datetime | None:
+    """Return when a ``cron(...)`` expression is due next, at the clock that `after` has.
+
+    None where it is malformed or never due.
+    """
+    fields = eventbridge._parse_cron_fields(expression)
+    try:
+        return eventbridge._cron_next_fire(fields, after) if fields else None
+    except ValueError:  # a minute or hour that no clock has
+        return None

@@ -2,13 +2,14 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from visionml.errors import VisionmlError
 from visionml.local import ministack
 from visionml.local.ministack import Properties, Provisioned
 from visionml.local.sagemaker import wire
+from visionml.local.sagemaker.coercion import coerced
 from visionml.local.sagemaker.core import Caller, Document
 from visionml.local.sagemaker.faults import Fault
 from visionml.local.sagemaker.service import Service
@@ -235,39 +236,4 @@ def _typed(operation: str, properties: Mapping[str, Any]) -> Any:
     unknown = sorted(set(properties) - set(shape.members))
     if unknown:
         raise ResourceFailed(f"{operation}: {', '.join(unknown)} is not offered here.")
-    return _coerced(shape, properties)
-
-
-def _coerced(shape: Any, value: Any) -> Any:
-    kind = shape.type_name
-    if kind == "structure" and isinstance(value, dict):
-        members = shape.members
-        return {
-            name: _coerced(members[name], item) if name in members else item
-            for name, item in value.items()
-        }
-    if kind == "list" and isinstance(value, list):
-        return [_coerced(shape.member, item) for item in value]
-    if kind == "map" and isinstance(value, dict):
-        return {name: _coerced(shape.value, item) for name, item in value.items()}
-    return _scalar(kind, value)
-
-
-def _scalar(kind: str, value: Any) -> Any:
-    if kind == "string" and isinstance(value, bool | int | float):
-        return str(value).lower()
-    if kind not in _FROM_TEXT or not isinstance(value, str):
-        return value
-    try:
-        return _FROM_TEXT[kind](value)
-    except (ValueError, KeyError):  # the operation refuses it with its own words
-        return value
-
-
-_FROM_TEXT: dict[str, Callable[[str], Any]] = {
-    "integer": int,
-    "long": int,
-    "float": float,
-    "double": float,
-    "boolean": {"true": True, "false": False}.__getitem__,
-}
+    return coerced(shape, properties)

@@ -227,6 +227,7 @@ def _join(path: str, member: str) -> str:
 # The model holds Java expressions: what Python's re does not know is said in its own words.
 _JAVA = (
     (r"\p{Alnum}", "a-zA-Z0-9"),
+    (r"\p{Print}", "[ -~]"),  # stands alone in the models, outside of brackets
     (r"\p{L}", r"\w"),
     (r"\p{N}", r"\d"),
     (r"\p{Z}", r"\s"),
