@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from visionml.contracts.model import InputRecord, ModelRecord
 from visionml.model import artefact
+from visionml.model.embedding import with_embedding
 
 VERSION = "run-20260101-000000-abcd"
 CLASSES = ("dark", "light")
@@ -53,9 +54,13 @@ def brightness_record(graph: bytes, size: int) -> ModelRecord:
     )
 
 
-def write_brightness_model(folder: Path, *, size: int = 32) -> ModelRecord:
-    """Write the model's artefact into `folder`."""
+def write_brightness_model(
+    folder: Path, *, size: int = 32, version: str = VERSION, embedding: bool = False
+) -> ModelRecord:
+    """Write the model's artefact into `folder`; its embedding is an image's mean colour."""
     graph = brightness_graph(size)
-    record = brightness_record(graph, size)
+    if embedding:
+        graph = with_embedding(graph)
+    record = brightness_record(graph, size).model_copy(update={"version": version})
     artefact.write(folder, graph, record)
     return record

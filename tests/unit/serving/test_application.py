@@ -3,9 +3,8 @@ import base64
 import json
 import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -14,12 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.fakes import models, pictures
+from tests.fakes.container import post, refusal, talk, warm
 from tests.fakes.pictures import encoded
-from visionml.contracts.inference import ContainerPrediction, ErrorBody
+from visionml.contracts.inference import ContainerPrediction
 from visionml.errors import InvalidInput, NotFound
 from visionml.imaging.header import Limits
 from visionml.model.predict import Output
-from visionml.serving.application import create
 from visionml.serving.engine import Engine
 from visionml.serving.limits import RequestLimits
 
@@ -39,36 +38,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def engine(folder: Path) -> Engine:
     return warm(Engine.load(folder, RequestLimits()))
-
-
-def warm(engine: Engine) -> Engine:
-    engine.warm_up()
-    return engine
-
-
-def talk(engine: Engine, work: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
-    async def session() -> Any:
-        transport = httpx.ASGITransport(create(engine))
-        async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
-            return await work(client)
-
-    return asyncio.run(session())
-
-
-def post(engine: Engine, content: bytes, headers: dict[str, str]) -> httpx.Response:
-    async def work(client: httpx.AsyncClient) -> httpx.Response:
-        return await client.post("/invocations", content=content, headers=headers)
-
-    response = talk(engine, work)
-    assert isinstance(response, httpx.Response)
-    return response
-
-
-def refusal(response: httpx.Response) -> tuple[int, str, int | None]:
-    assert response.headers["content-type"] == "application/json"
-    detail = ErrorBody.model_validate_json(response.content).error
-    assert detail.message
-    return response.status_code, detail.code, detail.limit
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

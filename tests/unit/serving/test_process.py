@@ -212,6 +212,32 @@ def test_without_a_model_it_is_healthy_and_says_so(tmp_path: Path) -> None:
         assert box.stop() == 0
 
 
+def test_several_models_share_one_container(tmp_path: Path) -> None:
+    for name in "abcd":
+        models.write_brightness_model(tmp_path / "models" / name, version=f"run-{name}")
+    with running(tmp_path, SAGEMAKER_MULTI_MODEL="true", SERVE_MODELS="2") as box:
+        for name in "abcd":
+            body = json.dumps({"model_name": name, "url": str(tmp_path / "models" / name)})
+            load = box.http.request("POST", box.url("/models"), body=body)
+            assert load.status == 200, load.data
+
+        def version(name: str) -> str:
+            # on a connection of its own, so that both workers are asked
+            with urllib3.PoolManager(retries=False, timeout=20) as caller:
+                found = caller.request(
+                    "POST", box.url(f"/models/{name}/invoke"), body=LIGHT, headers=JPEG
+                )
+            return str(json.loads(found.data)["model_version"])
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(version, "abcd" * 5)) == [f"run-{name}" for name in "abcd"] * 5
+        assert box.http.request("DELETE", box.url("/models/a")).status == 200
+        gone = box.http.request("POST", box.url("/models/a/invoke"), body=LIGHT, headers=JPEG)
+        assert gone.status == 404
+        assert version("b") == "run-b"
+        assert box.stop() == 0
+
+
 def refused_start(base: Path, **variables: str) -> str:
     environment = {
         **os.environ,
