@@ -1,16 +1,16 @@
 """When CloudWatch alarms rang."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from visionml.aws.errors import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
-IN_ALARM = "ALARM"
+IN_ALARM: Final = "ALARM"
 
 
 class Ringing(NamedTuple):
@@ -22,7 +22,14 @@ class Ringing(NamedTuple):
     reason: str
 
 
-def ringing(cloudwatch: "CloudWatchClient", alarm: str, *, since: datetime) -> Iterator[Ringing]:
+def ringing(cloudwatch: "CloudWatchClient", alarms: Sequence[str]) -> list[str]:
+    """Return those of at most 100 alarms that ring now."""
+    with translated("read the alarms"):
+        found = cloudwatch.describe_alarms(AlarmNames=list(alarms), StateValue=IN_ALARM)
+    return [alarm["AlarmName"] for alarm in found["MetricAlarms"]]
+
+
+def times(cloudwatch: "CloudWatchClient", alarm: str, *, since: datetime) -> Iterator[Ringing]:
     """Yield the times that an alarm has been in ALARM from a moment on, in order."""
     pages = cloudwatch.get_paginator("describe_alarm_history").paginate(
         AlarmName=alarm,

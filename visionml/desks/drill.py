@@ -9,6 +9,7 @@ and each has to be stopped by another guard of the rollout:
 
 import json
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from visionml.aws import executions
-from visionml.aws.alarm_history import ringing
+from visionml.aws.alarm_history import ringing, times
 from visionml.aws.mailbox import Mailbox, Message, mailbox
 from visionml.aws.packages import Packages
 from visionml.contracts.deployment import DeploymentOutcome
@@ -31,14 +32,18 @@ from visionml.desks.platform import Platform
 from visionml.desks.runs import Runs, TrainingRun
 from visionml.desks.traffic import Flow, Traffic
 from visionml.desks.watched import Watched
-from visionml.errors import JobFailed, NotFound
+from visionml.errors import Conflict, JobFailed, NotFound
 
 Fault = Literal["mislabelled", "slow", "brittle"]
 
 _SHIFTED_DIGITS = range(5)
 _DIM, _DIM_DIGITS = 0.25, (0, 1)
 _FEW = {"epochs": 6, "batch_size": 16}
+_SLOWER = 1.25
+"""How much longer than the alarm allows the slow model computes."""
 _LONGEST_SECONDS = 900.0
+_QUIET_SECONDS = 600.0
+_LOOK_SECONDS = 0.5
 _MESSAGE_SECONDS = 60.0
 _SETTLED_ANSWERS = 10
 _MODEL_FAILED = "failed with status 500"
@@ -59,7 +64,7 @@ class BadModel:
 
 BAD_MODELS: dict[Fault, BadModel] = {
     "mislabelled": BadModel("drill-mislabelled", "small-cnn", "rollback-probes", {"epochs": 8}, 10),
-    "slow": BadModel("drill-dim", "drill_models:SLOW", "rollback-latency-a", _FEW, 5),
+    "slow": BadModel("drill-dim", "drill_models:SLOW", "rollback-latency-a", _FEW, 3),
     "brittle": BadModel("drill-dim", "drill_models:BRITTLE", "rollback-errors-a", _FEW, 10),
 }
 
@@ -103,7 +108,7 @@ class Drill:
                 dataset.name,
                 dataset.version,
                 architecture=bad.architecture,
-                **bad.hyperparameters,
+                **self._hyperparameters(fault),
             )
         for fault, run in started.items():
             run.watch(on_step=lambda _step: None)
@@ -167,10 +172,13 @@ class Drill:
 
         Raises
         ------
+        Conflict
+            An alarm rings already and does not stop.
         Unavailable
             The traffic did not come back to one version, or no event told the end.
         """
         platform, names = self._platform, self._platform.names
+        self._quiet()
         before = self._models.active()
         with (
             mailbox(
@@ -215,6 +223,30 @@ class Drill:
             [{"claim": claim, "held": bool(held)} for claim, held in claims.items()]
         ).set_index("claim")
 
+    def _hyperparameters(self, fault: Fault) -> dict[str, Any]:
+        chosen = dict(BAD_MODELS[fault].hyperparameters)
+        if fault == "slow":
+            chosen["seconds"] = _SLOWER * self._platform.settings.alarms.latency_p99_ms / 1000
+        return chosen
+
+    def _quiet(self) -> None:
+        """Wait until no alarm rings that would stop a rollout before it begins.
+
+        Raises
+        ------
+        Conflict
+            One goes on ringing.
+        """
+        platform, give_up = self._platform, time.monotonic() + _QUIET_SECONDS
+        alarms = platform.names.rollback_alarms()
+        while ringing_now := ringing(platform.aws.cloudwatch, alarms):
+            if time.monotonic() > give_up:
+                raise Conflict(
+                    f"{', '.join(ringing_now)} went on ringing for {_QUIET_SECONDS:.0f} seconds.",
+                    hint="Look at the endpoint: `session.alarms.states()`.",
+                )
+            time.sleep(_LOOK_SECONDS)
+
     def _dataset(self, name: str) -> Dataset:
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
@@ -256,7 +288,7 @@ class Drill:
             requests=flow.table(),
             ringing={
                 alarm.removeprefix(beginning).removesuffix(ending): list(
-                    ringing(platform.aws.cloudwatch, alarm, since=asked)
+                    times(platform.aws.cloudwatch, alarm, since=asked)
                 )
                 for alarm in platform.names.rollback_alarms()
             },

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from visionml.aws.alarm_history import Ringing, ringing
+from visionml.aws.alarm_history import Ringing, times
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ class History:
 
 
 def rang(history: History) -> list[Ringing]:
-    return list(ringing(history, "errors", since=START))  # type: ignore[arg-type]
+    return list(times(history, "errors", since=START))  # type: ignore[arg-type]
 
 
 def test_every_ringing_has_its_beginning_end_and_reason() -> None:
