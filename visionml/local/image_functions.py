@@ -16,10 +16,11 @@ _OF_THE_SERVER = ("PYTHONPATH", "PYTHONHOME")
 """Variables of the embedded AWS itself that would change what an image's program imports."""
 
 
-def install() -> None:
-    """Run functions whose package is an image."""
+def install(endpoint_url: str) -> None:
+    """Run functions whose package is an image; their clients are sent to an endpoint."""
+    usual = {"AWS_ENDPOINT_URL": endpoint_url}
     ministack.run_image_functions(
-        lambda uri, config, variables: bootstrap(resolve(uri), config, variables)
+        lambda uri, config, variables: bootstrap(resolve(uri), config, {**usual, **variables})
     )
 
 
@@ -31,13 +32,13 @@ def bootstrap(image: Image, config: Mapping[str, Any], variables: Mapping[str, s
     """
     workdir = config.get("WorkingDirectory")
     folder = inside(image.root, workdir) if workdir else image.workdir
-    exports = {name: value for name, value in image.environment.items() if name not in variables}
+    exports = {**image.environment, **variables}
     program = [*(config.get("EntryPoint") or image.entrypoint)]
     program += config.get("Command") or image.command
     return "\n".join(
         [
             "#!/bin/sh",
-            *(f"unset {name}" for name in _OF_THE_SERVER if name not in variables),
+            f"unset {' '.join(_OF_THE_SERVER)}",
             *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
             f"cd {shlex.quote(str(folder))} || exit 1",
             f"exec {shlex.join(program)}",

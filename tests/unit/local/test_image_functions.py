@@ -19,12 +19,13 @@ def image(tmp_path: Path) -> Image:
     return Image(root, root / "opt/vision", {"GREETING": "it's me"}, show, ("image",))
 
 
-def run(program: str, folder: Path, **variables: str) -> str:
+def run(program: str, folder: Path) -> str:
     file = folder / "bootstrap"
     file.write_text(program)
     file.chmod(0o755)
-    environment = {"PYTHONPATH": "/server", **variables}
-    done = subprocess.run([file], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [file], env={"PYTHONPATH": "/server"}, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
@@ -37,7 +38,7 @@ def test_the_functions_settings_go_before_the_images(image: Image, tmp_path: Pat
     variables = {"GREETING": "hello", "PYTHONPATH": "/mine"}
     program = bootstrap(image, config, variables)
     where = image.root / "srv"
-    assert run(program, tmp_path, **variables) == f"{where}|hello|/mine|one handler"
+    assert run(program, tmp_path) == f"{where}|hello|/mine|one handler"
     program = bootstrap(image, {"EntryPoint": ["echo"], "Command": ["a", "b"]}, {})
     assert run(program, tmp_path) == "a b"
 
