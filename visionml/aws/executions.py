@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -192,17 +193,25 @@ def visits(states: "SFNClient", execution_arn: str) -> list[Visit]:
 
 
 def fault(states: "SFNClient", execution_arn: str) -> Fault | None:
-    """Return the last step that failed and did not succeed on a later try."""
-    step, found = "", None
+    """Return the last step that failed and did not succeed on a later try.
+
+    A step inside a map is entered once for each item, and has to succeed as often.
+    """
+    step, faults = "", dict[str, Fault]()
+    entries, successes = Counter[str](), Counter[str]()
     for event in _history(states, execution_arn):
         if "stateEnteredEventDetails" in event:
             step = event["stateEnteredEventDetails"]["name"]
+            entries[step] += 1
+            continue
         details = _fault_details(event)
         if details is not None:
-            found = Fault(step, details.get("error", ""), readable(details.get("cause", "")))
-        elif found and found.step == step and event["type"].endswith("Succeeded"):
-            found = None
-    return found
+            faults.pop(step, None)
+            faults[step] = Fault(step, details.get("error", ""), readable(details.get("cause", "")))
+        elif event["type"].endswith("Succeeded") and not event["type"].startswith("Map"):
+            successes[step] += 1
+    left = [each for each in faults.values() if successes[each.step] < entries[each.step]]
+    return left[-1] if left else None
 
 
 def readable(cause: str) -> str:
@@ -230,8 +239,11 @@ def _history(states: "SFNClient", execution_arn: str) -> "Iterator[HistoryEventT
 
 
 def _fault_details(event: "HistoryEventTypeDef") -> dict[str, Any] | None:
-    """Return the details of an event that tells a step's failure, whatever its kind."""
-    if event["type"].startswith("Execution"):
+    """Return the details of an event that tells a step's failure, whatever its kind.
+
+    Those of executions and maps repeat what a step inside them said, or say less.
+    """
+    if event["type"].startswith(("Execution", "Map")):
         return None
     for key, details in event.items():
         if key.endswith(("FailedEventDetails", "TimedOutEventDetails")):

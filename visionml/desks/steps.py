@@ -8,10 +8,16 @@ from visionml.desks.platform import Say
 
 
 def told(say: Say) -> Callable[[Step], None]:
-    """Return what `visionml.aws.executions.watch` takes as ``on_step``."""
+    """Return what `visionml.aws.executions.watch` takes as ``on_step``.
+
+    A step that is entered again right away, as for the items of a map, is told once.
+    """
     began = time.monotonic()
+    last = [""]
 
     def tell(step: Step) -> None:
-        say(f"{time.monotonic() - began:7.1f} s  {step.name}")
+        if step.name != last[0]:
+            say(f"{time.monotonic() - began:7.1f} s  {step.name}")
+        last[0] = step.name
 
     return tell

@@ -104,6 +104,24 @@ def test_a_step_that_succeeded_on_a_later_try_is_not_the_fault() -> None:
     assert executions.fault(states, "arn") is None
 
 
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_step_of_a_map_has_to_succeed_for_every_item(fails: bool) -> None:
+    again = {"id": 8, "type": "TaskSucceeded"}
+    states = client(
+        {"status": "FAILED", "error": "E", "cause": "c"},
+        entered(1, "PrepareShards"),
+        entered(2, "PrepareShard"),
+        entered(3, "PrepareShard"),
+        failed(4, "DatasetInvalid", json.dumps({"errorMessage": "0.png has changed."})),
+        {"id": 5, "type": "TaskSucceeded"},
+        {"id": 6, "type": "MapIterationSucceeded"},
+        {"id": 7, "type": "MapIterationFailed", "mapIterationFailedEventDetails": {"index": 1}},
+        *([] if fails else [again]),
+    )
+    fault = executions.Fault("PrepareShard", "DatasetInvalid", "0.png has changed.")
+    assert executions.fault(states, "arn") == (fault if fails else None)
+
+
 @pytest.mark.parametrize(
     ("error", "kind"), [("ModelBelowGate", GateFailed), ("DeploymentRolledBack", RolledBack)]
 )
