@@ -270,7 +270,7 @@ def test_what_would_not_be_guarded_is_refused_before_anything_changes(world: Wor
         (new, guarded("ALL_AT_ONCE", ringing), "in state ALARM already"),
         (new, guarded("ALL_AT_ONCE", *(f"a{n}" for n in range(11))), "less than or equal to 10"),
         (new, guarded("CANARY", CanarySize=size(1, "SHARE")), r"enum value set: \[INSTANCE_COUNT"),
-        (both, guarded("ALL_AT_ONCE"), "must have the same variant names"),
+        (both, guarded("CANARY", CanarySize=size(1)), "must have the same variant names"),
     ):
         with pytest.raises(ClientError, match=reason):
             update(world, name, config, deployment)

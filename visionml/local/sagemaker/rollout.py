@@ -116,11 +116,11 @@ def rollout_of(config: Document, *, old: Counts, new: Counts) -> Rollout:
     check(config)
     alarms = alarms_of(config)
     rolling, policy = config.get("RollingUpdatePolicy"), config.get("BlueGreenUpdatePolicy", {})
-    explicit = rolling or policy
-    if explicit and set(old) != set(new):
+    stepwise = rolling or policy.get("TrafficRoutingConfiguration", {}).get("Type") in _SIZES
+    if stepwise and set(old) != set(new):
         raise invalid(
             "The new endpoint configuration must have the same variant names as the current one "
-            f"({', '.join(sorted(old))}) when DeploymentConfig has an update policy; it has "
+            f"({', '.join(sorted(old))}) when traffic is shifted in steps; it has "
             f"{', '.join(sorted(new))}."
         )
     if rolling:

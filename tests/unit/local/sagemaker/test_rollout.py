@@ -155,11 +155,25 @@ def test_what_aws_does_not_take_is_refused_with_the_reason(
         plan(config, new=count)
 
 
-def test_a_policy_needs_the_variants_that_serve_now() -> None:
-    policy = shifting("ALL_AT_ONCE")
+@pytest.mark.parametrize(
+    "config",
+    [
+        shifting("CANARY", CanarySize=size(10)),
+        shifting("LINEAR", LinearStepSize=size(10)),
+        rolling(1),
+    ],
+    ids=["canary", "linear", "rolling"],
+)
+def test_steps_need_the_variants_that_serve_now(config: Config) -> None:
     with pytest.raises(Fault, match="must have the same variant names"):
-        rollout_of(policy, old={"A": 1}, new={"A": 1, "B": 1})
-    assert rollout_of({}, old={"A": 1}, new={"A": 1, "B": 1}).stages
+        rollout_of(config, old={"A": 2}, new={"A": 2, "B": 2})
+
+
+def test_variants_come_and_go_all_at_once() -> None:
+    made = rollout_of(shifting("ALL_AT_ONCE"), old={"A": 1}, new={"A": 1, "B": 1})
+    assert [stage.active for stage in made.stages if isinstance(stage, Activate)] == [
+        {"A": 1, "B": 1}
+    ]
 
 
 def test_a_rolling_update_has_one_variant() -> None:
