@@ -192,10 +192,10 @@ def test_a_package_that_is_not_approved_is_not_deployed(
     assert platform.session.models.active() == promoted.model_version
 
 
-def test_promoting_the_active_version_again_changes_nothing_but_the_configuration(
+def test_promoting_the_active_version_again_changes_nothing(
     platform: Deployed, promoted: DeploymentOutcome
 ) -> None:
     outcome = platform.session.models.promote(promoted.model_version, on_step=lambda _: None)
-    assert outcome.outcome == "promoted"
+    assert outcome.outcome == "unchanged"
     assert outcome.active_version == promoted.model_version
-    assert outcome.endpoint_config_name != promoted.endpoint_config_name
+    assert outcome.endpoint_config_name == promoted.endpoint_config_name

@@ -12,6 +12,7 @@ from visionml.cdk.units.permissions import allow
 WITHOUT_RESOURCES = {
     # cloudwatch:PutMetricData, limited to a namespace by a condition
     "cloudwatch:PutMetricData",
+    "cloudwatch:DescribeAlarms",
     "ecr:GetAuthorizationToken",
     # X-Ray
     "xray:PutTraceSegments",
@@ -159,11 +160,17 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
         (
             "HandlersDeploymentPlanner",
             {
+                "cloudwatch:DescribeAlarms",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
                 "s3:GetObject",
                 "s3:ListBucket",
                 "sagemaker:DescribeEndpoint",
+                "sagemaker:DescribeEndpointConfig",
+                "sagemaker:DescribeModel",
                 "sagemaker:DescribeModelPackage",
                 "ssm:GetParameter",
+                "states:DescribeExecution",
             },
         ),
         (

@@ -4,7 +4,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from visionml.contracts.training import RunId
 
@@ -51,58 +51,162 @@ class DeploymentRequest(BaseModel):
     """What gets a copy of the traffic, and answers nobody."""
 
 
+class DeploymentStart(BaseModel):
+    """What the planner is told: ``prepare`` before staging, ``update`` before the endpoint moves.
+
+    A rollback has no staging; its one plan is made for ``update``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    request: DeploymentRequest
+    execution: str
+    """ARN of the deployment machine's execution."""
+    phase: Literal["prepare", "update"]
+
+
+class PlannedModel(BaseModel):
+    """One SageMaker model that a deployment creates, and the variant that it answers as."""
+
+    model_config = ConfigDict(frozen=True)
+
+    variant: str
+    version: RunId
+    model_name: str
+    image: str
+    artefact: str
+    """``s3://`` URI of model.tar.gz."""
+    evaluation: str
+    """``s3://`` URI of its evaluation report."""
+    dataset: str
+    dataset_version: str
+
+
 class DeploymentPlan(BaseModel):
     """What the planner answers and the next steps create.
 
-    ``model_name`` and ``endpoint_config_name`` are ``Names.deployed(deployment_id)``, so that
-    going back to an earlier version never meets a name that is taken.
+    Names come from ``Names.deployed(deployment_id)``, so that going back to an earlier version
+    never meets a name that is taken.
     """
 
     model_config = ConfigDict(frozen=True)
 
     deployment_id: DeploymentId
+    kind: DeploymentKind
     model_version: RunId
-    model_name: str
-    endpoint_config_name: str
     endpoint_name: str
-    image: str
-    artefact: str
-    """``s3://`` URI of model.tar.gz."""
-    package_arn: str
-    instance_type: str
-    instance_count: int
-    """What the endpoint runs now, not what it once started with."""
+    endpoint_config_name: str
     previous_config_name: str
     """The configuration that serves while the plan is made."""
+    serves_already: bool = False
+    """The endpoint serves exactly this, so that nothing is to be created."""
+    needs_approval: bool = False
+    """A person has yet to approve ``package_arn``."""
+    package_arn: str
+    models: tuple[PlannedModel, ...]
+    production_variants: tuple[dict[str, JsonValue], ...]
+    """As CreateEndpointConfig takes them, with the instance counts of now."""
+    shadow_variants: tuple[dict[str, JsonValue], ...] = ()
+    staging_name: str
+    """Of the endpoint on which the models are tried first."""
+    staging_config_name: str
+    staging_variants: tuple[dict[str, JsonValue], ...]
+    strategy: Literal["canary", "linear", "all_at_once"]
+    deployment_config: dict[str, JsonValue]
+    """As UpdateEndpoint takes it."""
+    armed_alarms: tuple[str, ...]
+    """Any of them takes the rollout back."""
+    unarmed_alarms: tuple[str, ...] = ()
+    """Those that could not be armed for a rollback: in ALARM already, or not there."""
+    remarks: tuple[str, ...] = ()
+    """Where the plan departs from the settings, and why."""
+
+
+class VariantCheck(BaseModel):
+    """What one model showed on the staging endpoint."""
+
+    model_config = ConfigDict(frozen=True)
+
+    variant: str
+    version: str
+    images: int
+    """Holdout images that it read."""
+    accuracy: float
+    expected_accuracy: float
+    """Of the evaluation: on the same images where it says which ones were misread."""
+    latency_p50_ms: float
+    latency_p99_ms: float
+    faults: tuple[str, ...] = ()
+    """A sentence for each thing that is not as it should be."""
+
+
+class StagingReport(BaseModel):
+    """What ``handlers/staging_checker.py`` answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    passed: bool
+    reason: str
+    checks: tuple[VariantCheck, ...]
+
+
+class StepFailure(BaseModel):
+    """The step of the machine that failed, with Step Functions' error and cause."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: str
+    error: str
+    cause: str = ""
 
 
 class DeploymentReport(BaseModel):
-    """What ``handlers/deployment_recorder.py`` is told.
+    """What ``handlers/deployment_recorder.py`` is told, on every path.
 
-    ``ended``: the update ran to its end, the recorder looks at what serves. ``failed``: a step
-    raised ``error`` with ``cause``; ``plan`` is missing when planning itself was refused.
+    The recorder looks at what serves; what is said here explains it. ``plan`` is missing when
+    planning itself was refused.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    action: Literal["ended", "failed"]
     request: DeploymentRequest
+    started: datetime
     plan: DeploymentPlan | None = None
-    step: str | None = None
-    error: str | None = None
-    cause: str | None = None
+    updated: bool = False
+    """SageMaker has taken the update of the endpoint."""
+    failure: StepFailure | None = None
+    staging: StagingReport | None = None
+    missed_probes: int = 0
+    """How often the known images could not be sent while traffic shifted."""
+
+    @field_validator("plan", "failure", "staging", mode="before")
+    @classmethod
+    def _nothing(cls, value: object) -> object:
+        """Read ``{}``, which the machine says where there is nothing."""
+        return value or None
 
 
 class DeploymentOutcome(BaseModel):
-    """What a deployment came to; only ``promoted`` is a success."""
+    """What a deployment came to; ``promoted`` alone has changed what serves."""
 
     model_config = ConfigDict(frozen=True)
 
     outcome: OutcomeName
     deployment_id: str
+    kind: DeploymentKind = "promotion"
     model_version: str
+    challenger_version: str | None = None
+    shadow_version: str | None = None
     active_version: str | None
     """The version in production after the deployment."""
+    previous_version: str | None = None
+    """The version in production before it."""
     endpoint_config_name: str | None
     """The configuration that serves."""
     reason: str
+    step: str | None = None
+    """The step that failed."""
+    strategy: str | None = None
+    unarmed_alarms: tuple[str, ...] = ()
+    seconds: float | None = None
+    """From the start of the machine to this record."""

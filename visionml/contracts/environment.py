@@ -98,13 +98,22 @@ class RegistrarEnvironment(HandlerEnvironment):
 class DeploymentPlannerEnvironment(HandlerEnvironment):
     """``handlers/deployment_planner.py``: checks a version and says what to create."""
 
+    lineage_table: str
     resource_prefix: str
     environment: str
     """The settings' environment: with the prefix it gives ``Names.deployed``."""
     endpoint_name: str
+    staging_endpoint: str
     instance_type: str
     instance_count: int
     """The fewest instances a plan may ask for."""
+    traffic_model_a: float
+    rollout: str
+    """JSON of ``RolloutSettings``."""
+    rollback_alarms: str
+    """Names with commas between them."""
+    claim_seconds: int
+    """How long a deployment may have the endpoint at most."""
 
 
 class DeploymentProberEnvironment(HandlerEnvironment):

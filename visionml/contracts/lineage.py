@@ -3,6 +3,9 @@
 A node is ``PK=KIND#id, SK=NODE`` with ``status`` and ``timestamp`` (the keys of
 ``StatusIndex``) and its facts. An edge from A to B is two items:
 ``PK=A, SK=OUT#relation#B`` and ``PK=B, SK=IN#relation#A``.
+
+Two more kinds of items have no status and are no part of the graph: which deployment has an
+endpoint (``CLAIM``), and which one waits for a person (``APPROVAL``).
 """
 
 from datetime import datetime
@@ -17,6 +20,8 @@ MADE_FROM_TARGET: frozenset[Relation] = frozenset({"trained_on"})
 """Relations whose source was made from their target; in the others the target comes later."""
 
 NODE_SK = "NODE"
+CLAIM_SK = "CLAIM"
+APPROVAL_SK = "APPROVAL"
 STATUS_INDEX = "StatusIndex"
 
 
@@ -38,6 +43,16 @@ def model_node(version: str) -> str:
 def deployment_node(deployment_id: str) -> str:
     """Return the node id of one deployment."""
     return f"DEPLOYMENT#{deployment_id}"
+
+
+def deployment_claim(endpoint: str) -> str:
+    """Return the id of the item that says which deployment has an endpoint."""
+    return f"CLAIM#{endpoint}"
+
+
+def approval_request(package_arn: str) -> str:
+    """Return the id of the item of the deployment that waits for a package's approval."""
+    return f"APPROVAL#{package_arn}"
 
 
 class Node(BaseModel):

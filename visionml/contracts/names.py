@@ -6,6 +6,8 @@ from visionml.contracts.settings import Settings
 
 VARIANT_A = "ModelA"
 VARIANT_B = "ModelB"
+SHADOW = "Shadow"
+"""The variant that gets a copy of the traffic and answers nobody."""
 METRIC_NAMESPACE = "VisionML"
 API_STAGE = "live"
 
@@ -23,6 +25,11 @@ def versions_path(prefix: str) -> str:
 def version_parameter(prefix: str, version: str) -> str:
     """Return the parameter that holds one model version's metadata."""
     return f"{versions_path(prefix)}/{version}/metadata"
+
+
+def baseline_parameter(prefix: str, version: str) -> str:
+    """Return the parameter that says against which data a version in production is watched."""
+    return f"{versions_path(prefix)}/{version}/baseline"
 
 
 def deployed(prefix: str, environment: str, deployment_id: str) -> str:
@@ -131,6 +138,10 @@ class Names:
     def version_parameter(self, version: str) -> str:
         """Return the parameter that holds one model version's metadata."""
         return version_parameter(self.prefix, version)
+
+    def baseline_parameter(self, version: str) -> str:
+        """Return the parameter that says against which data a version is watched."""
+        return baseline_parameter(self.prefix, version)
 
     def function(self, handler: str) -> str:
         """Return the name of a Lambda function from its handler's module name."""

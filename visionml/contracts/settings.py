@@ -113,7 +113,6 @@ class ServingSettings(_Record):
     """Web origins that may call the API from a browser; none unless named."""
     poll_seconds: Positive = 15
     """How often the deployment machine looks at an endpoint that is being updated."""
-    update_timeout_seconds: Positive = 3600
 
 
 class AlarmSettings(_Record):

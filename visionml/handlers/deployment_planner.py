@@ -1,44 +1,69 @@
-"""Checks that a version may be deployed, and says what to create for it."""
+"""Claims the endpoint for a deployment, checks what it asks for, and says what to create."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from visionml.aws.endpoint import describe
+from visionml.aws import alarms, endpoint, executions
 from visionml.aws.packages import Packages
 from visionml.aws.parameters import Parameters
 from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
-from visionml.contracts.deployment import DeploymentRequest
+from visionml.aws.table import Table
+from visionml.contracts.deployment import DeploymentStart
 from visionml.contracts.environment import DeploymentPlannerEnvironment
+from visionml.contracts.settings import RolloutSettings
 from visionml.handlers.observability import Event, count, logger, observed
-from visionml.promotion.plan import Target, plan
+from visionml.promotion.claim import Claims
+from visionml.promotion.plan import Production, Registered, Target, plan
+from visionml.promotion.record import begin
+from visionml.registry.lineage import Lineage
 from visionml.registry.versions import Versions
 
 environment = DeploymentPlannerEnvironment.read()
 aws = Aws()
-packages = Packages(aws.sagemaker)
-objects = Objects(aws.s3)
-versions = Versions(Parameters(aws.parameters), environment.resource_prefix)
+table = Table(aws.dynamodb, environment.lineage_table)
+claims = Claims(table, environment.endpoint_name)
+lineage = Lineage(table)
+registered = Registered(
+    versions=Versions(Parameters(aws.parameters), environment.resource_prefix),
+    packages=Packages(aws.sagemaker),
+    objects=Objects(aws.s3),
+)
 target = Target(
     prefix=environment.resource_prefix,
     environment=environment.environment,
+    staging_endpoint=environment.staging_endpoint,
     instance_type=environment.instance_type,
     minimum_instances=environment.instance_count,
+    traffic_model_a=environment.traffic_model_a,
+    rollout=RolloutSettings.model_validate_json(environment.rollout),
+    alarms=tuple(filter(None, environment.rollback_alarms.split(","))),
 )
+
+
+def production() -> Production:
+    """Look at the endpoint and its alarms."""
+    state = endpoint.describe(aws.sagemaker, environment.endpoint_name)
+    return Production(
+        endpoint=state,
+        artefacts=endpoint.artefacts(aws.sagemaker, state.config_name),
+        alarms=alarms.describe(aws.cloudwatch, target.alarms),
+    )
+
+
+def running(execution: str) -> bool:
+    """Tell whether an execution of the deployment machine still runs."""
+    return executions.status(aws.states, execution) == "RUNNING"
 
 
 @observed
 def handler(event: Event, _context: LambdaContext) -> Event:
-    """Turn a ``DeploymentRequest`` into a ``DeploymentPlan``, or refuse it with the reason."""
-    request = DeploymentRequest.model_validate(event)
+    """Turn a ``DeploymentStart`` into a ``DeploymentPlan``, or refuse it with the reason."""
+    start = DeploymentStart.model_validate(event)
+    request = start.request
     logger.append_keys(deployment_id=request.deployment_id, model_version=request.model_version)
-    planned = plan(
-        request,
-        versions.read(request.model_version),
-        endpoint=describe(aws.sagemaker, environment.endpoint_name),
-        packages=packages,
-        objects=objects,
-        target=target,
-    )
+    claims.take(start, seconds=environment.claim_seconds, running=running)
+    begin(lineage, request)
+    planned = plan(start, registered=registered, production=production(), target=target)
     count("DeploymentsPlanned")
-    logger.info("deployment planned", extra={"instances": planned.instance_count})
+    logger.info("deployment planned", extra={"strategy": planned.strategy})
     return planned.model_dump(mode="json")

@@ -9,29 +9,36 @@ from visionml.aws.table import Table
 from visionml.contracts.deployment import DeploymentReport
 from visionml.contracts.environment import DeploymentRecorderEnvironment
 from visionml.handlers.observability import Event, count, logger, observed
+from visionml.promotion.baseline import Baselines
+from visionml.promotion.claim import Claims
 from visionml.promotion.record import record
 from visionml.registry.lineage import Lineage
 from visionml.registry.versions import Versions
 
 environment = DeploymentRecorderEnvironment.read()
 aws = Aws()
-versions = Versions(Parameters(aws.parameters), environment.resource_prefix)
-lineage = Lineage(Table(aws.dynamodb, environment.lineage_table))
+parameters = Parameters(aws.parameters)
+versions = Versions(parameters, environment.resource_prefix)
+baselines = Baselines(parameters, environment.resource_prefix)
+table = Table(aws.dynamodb, environment.lineage_table)
+lineage = Lineage(table)
+claims = Claims(table, environment.endpoint_name)
 
 
 @observed
 def handler(event: Event, _context: LambdaContext) -> Event:
     """Judge the deployment of a ``DeploymentReport`` and answer a ``DeploymentOutcome``."""
     report = DeploymentReport.model_validate(event)
-    logger.append_keys(
-        deployment_id=report.request.deployment_id, model_version=report.request.model_version
-    )
+    request = report.request
+    logger.append_keys(deployment_id=request.deployment_id, model_version=request.model_version)
     outcome = record(
         report,
         endpoint=find(aws.sagemaker, environment.endpoint_name),
         versions=versions,
         lineage=lineage,
+        baselines=baselines,
     )
+    claims.release(request.deployment_id)
     name = "".join(word.capitalize() for word in outcome.outcome.split("_"))
     count(f"Deployments{name}")
     logger.info("deployment recorded", extra={"outcome": outcome.outcome})

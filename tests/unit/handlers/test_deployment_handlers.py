@@ -1,83 +1,137 @@
 """The deployment machine's handlers, on golden events and in-memory platforms."""
 
+from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tests.fakes import events
-from tests.fakes.objects import MemoryObjects
 from tests.fakes.parameters import MemoryParameters
 from tests.fakes.table import MemoryTable
 from tests.unit.handlers.conftest import ColdStart
 from tests.unit.promotion.test_plan import SERVING, Registered
-from visionml.errors import NotFound
+from visionml.aws.alarms import Alarm
+from visionml.contracts.deployment import DeploymentReport
+from visionml.contracts.lineage import deployment_node
+from visionml.errors import Conflict, NotFound
+from visionml.promotion.baseline import Baselines
+from visionml.promotion.claim import Claims
+from visionml.promotion.plan import Production
 from visionml.registry.lineage import Lineage
 from visionml.registry.versions import Versions
 
-REQUEST = events.load("deployment_planner")
+START = events.load("deployment_planner")
+REQUEST = START["request"]
 ENDED = events.load("deployment_recorder.ended")
+OTHER = {**REQUEST, "deployment_id": "dep-20261120-103100-c3d4"}
 
 
 @pytest.fixture
-def planner(cold_start: ColdStart) -> ModuleType:
-    """Start a planner that knows one version, which may be deployed."""
+def table() -> MemoryTable:
+    return MemoryTable()
+
+
+@pytest.fixture
+def planner(cold_start: ColdStart, table: MemoryTable) -> ModuleType:
+    """Start a planner that knows two versions, which may be deployed."""
     registered = Registered()
-    versions = Versions(MemoryParameters(), "ml-pipeline")
-    versions.write(registered.version)
+    alarms = {name: Alarm(name, "OK") for name in ("rollback-errors-a", "rollback-latency-a")}
     return cold_start(
         "deployment_planner",
-        versions=versions,
-        packages=registered.packages,
-        objects=registered.objects,
-        describe=lambda _client, _name: SERVING,
+        registered=registered.shelf,
+        claims=Claims(table, "endpoint"),
+        lineage=Lineage(table),
+        production=lambda: Production(SERVING, registered.artefacts, alarms),
+        running=lambda _execution: True,
     )
 
 
 def test_the_planner_names_what_is_to_be_created(
     planner: ModuleType, context: LambdaContext
 ) -> None:
-    plan = planner.handler(REQUEST, context)
+    plan = planner.handler(START, context)
     assert plan["endpoint_config_name"] == "ml-pipeline-local-dep-20261120-103000-c3d4"
-    assert plan["instance_type"] == "ml.m5.large"
+    assert plan["production_variants"][0]["InstanceType"] == "ml.m5.large"
     assert set(plan) == set(ENDED["plan"])
+
+
+def test_the_planner_claims_the_endpoint_and_tells_lineage(
+    planner: ModuleType, context: LambdaContext, table: MemoryTable
+) -> None:
+    planner.handler(START, context)
+    node = Lineage(table).get(deployment_node(REQUEST["deployment_id"]))
+    assert (node.status, node.facts["kind"]) == ("running", "promotion")
+    with pytest.raises(Conflict, match=REQUEST["deployment_id"]):
+        planner.handler({**START, "request": OTHER}, context)
+    assert planner.handler(START, context)["deployment_id"] == REQUEST["deployment_id"]
 
 
 def test_the_planner_refuses_a_version_that_is_not_registered(
     planner: ModuleType, context: LambdaContext
 ) -> None:
-    unknown = {**REQUEST, "model_version": "run-20200101-000000-0000"}
+    unknown = {**START, "request": {**REQUEST, "model_version": "run-20200101-000000-0000"}}
     with pytest.raises(NotFound, match="run-20200101-000000-0000 is not registered"):
         planner.handler(unknown, context)
 
 
 def test_the_planner_refuses_a_version_whose_model_is_gone(
-    planner: ModuleType, context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+    planner: ModuleType, context: LambdaContext
 ) -> None:
-    monkeypatch.setattr(planner, "objects", MemoryObjects())
+    planner.registered.objects.objects.clear()
     with pytest.raises(NotFound, match=r"model\.tar\.gz"):
-        planner.handler(REQUEST, context)
+        planner.handler(START, context)
+
+
+@pytest.fixture
+def recorder(cold_start: ColdStart, table: MemoryTable) -> ModuleType:
+    """Start a recorder; the endpoint serves what was planned."""
+    parameters = MemoryParameters()
+    config = ENDED["plan"]["endpoint_config_name"]
+    return cold_start(
+        "deployment_recorder",
+        versions=Versions(parameters, "ml-pipeline"),
+        baselines=Baselines(parameters, "ml-pipeline"),
+        lineage=Lineage(table),
+        claims=Claims(table, "endpoint"),
+        find=lambda _client, _name: replace(SERVING, config_name=config),
+    )
 
 
 @pytest.mark.parametrize(
-    ("event", "config", "outcome"),
+    ("event", "serves", "outcome"),
     [
-        ("deployment_recorder.ended", ENDED["plan"]["endpoint_config_name"], "promoted"),
-        ("deployment_recorder.ended", ENDED["plan"]["previous_config_name"], "rolled_back"),
-        ("deployment_recorder.failed", ENDED["plan"]["previous_config_name"], "unchanged"),
+        ("ended", "endpoint_config_name", "promoted"),
+        ("ended", "previous_config_name", "rolled_back"),
+        ("failed", "previous_config_name", "unchanged"),
     ],
 )
 def test_the_recorder_answers_what_serves(
-    cold_start: ColdStart, context: LambdaContext, event: str, config: str, outcome: str
+    recorder: ModuleType, context: LambdaContext, event: str, serves: str, outcome: str
 ) -> None:
-    versions = Versions(MemoryParameters(), "ml-pipeline")
-    module = cold_start(
-        "deployment_recorder",
-        versions=versions,
-        lineage=Lineage(MemoryTable()),
-        find=lambda _client, name: type(SERVING)(name, "InService", config, (), ""),
-    )
-    answer = module.handler(events.load(event), context)
+    serving = replace(SERVING, config_name=ENDED["plan"][serves])
+    vars(recorder)["find"] = lambda _client, _name: serving
+    answer = recorder.handler(events.load(f"deployment_recorder.{event}"), context)
+    active = recorder.versions.active()
     assert answer["outcome"] == outcome
-    assert answer["active_version"] == versions.active()
-    assert (versions.active() == REQUEST["model_version"]) is (outcome == "promoted")
+    assert answer["active_version"] == active
+    assert (active == REQUEST["model_version"]) is (outcome == "promoted")
+
+
+@pytest.mark.parametrize("event", ["deployment_recorder.ended", "deployment_recorder.failed"])
+def test_the_recorder_releases_the_endpoint(
+    recorder: ModuleType,
+    planner: ModuleType,
+    context: LambdaContext,
+    event: str,
+) -> None:
+    planner.handler(START, context)
+    recorder.handler(events.load(event), context)
+    assert recorder.claims.holder() is None
+
+
+@pytest.mark.parametrize("nothing", [{}, None])
+def test_what_never_happened_is_told_as_nothing(nothing: Any) -> None:
+    report = DeploymentReport.model_validate({**ENDED, "plan": nothing, "failure": nothing})
+    assert (report.plan, report.failure, report.staging) == (None, None, None)

@@ -1,6 +1,7 @@
 """A deployment's outcome is what serves, and active-version never names anything else."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -8,9 +9,11 @@ from tests.fakes import events
 from tests.fakes.parameters import MemoryParameters
 from tests.fakes.table import MemoryTable
 from visionml.aws.endpoint import EndpointState
-from visionml.contracts.deployment import DeploymentReport
-from visionml.contracts.lineage import deployment_node, model_node
-from visionml.promotion.record import judge, record
+from visionml.contracts.deployment import DeploymentOutcome, DeploymentReport, StepFailure
+from visionml.contracts.lineage import Node, deployment_node, model_node
+from visionml.errors import NotFound
+from visionml.promotion.baseline import Baselines
+from visionml.promotion.record import begin, judge, record
 from visionml.registry.lineage import Lineage
 from visionml.registry.versions import Versions
 
@@ -29,8 +32,13 @@ SERVES_NEW = EndpointState(
 SERVES_OLD = replace(
     SERVES_NEW, config_name=PLAN.previous_config_name, failure="the alarm errors went off"
 )
-STEP_FAILED = ENDED.model_copy(
-    update={"action": "failed", "step": "CreateModel", "error": "E", "cause": "no image"}
+BROKEN = StepFailure(step="CreateModels", error="E", cause="no image")
+STEP_FAILED = ENDED.model_copy(update={"updated": False, "failure": BROKEN})
+UNHEARD = STEP_FAILED.model_copy(
+    update={"failure": BROKEN.model_copy(update={"step": "UpdateEndpoint"})}
+)
+SERVED = ENDED.model_copy(
+    update={"updated": False, "plan": PLAN.model_copy(update={"serves_already": True})}
 )
 
 
@@ -44,6 +52,11 @@ STEP_FAILED = ENDED.model_copy(
         (ENDED, replace(SERVES_NEW, config_name="theirs"), "failed", "did not ask for"),
         (ENDED, None, "failed", "There is no endpoint"),
         (STEP_FAILED, replace(SERVES_OLD, failure=""), "unchanged", "no image"),
+        (STEP_FAILED, replace(SERVES_OLD, status="Updating"), "unchanged", "no image"),
+        (UNHEARD, SERVES_OLD, "unchanged", "no image"),
+        (UNHEARD, replace(SERVES_OLD, status="Updating"), "failed", "is Updating"),
+        (UNHEARD, SERVES_NEW, "promoted", VERSION),
+        (SERVED, SERVES_OLD, "unchanged", "already"),
         (REFUSED, SERVES_OLD, "unchanged", "Rejected, not Approved"),
         (REFUSED, None, "unchanged", "Rejected, not Approved"),
     ],
@@ -56,58 +69,106 @@ def test_a_deployment_is_judged_by_what_serves(
     assert reason in why
 
 
-@pytest.fixture
-def lineage() -> Lineage:
-    lineage = Lineage(MemoryTable())
-    lineage.update(model_node(OLD), status="serving", facts={})
-    lineage.update(model_node(VERSION), status="registered", facts={})
-    return lineage
+NOW = ENDED.started + timedelta(seconds=12.5)
+
+
+class Books:
+    """What a recorder writes to: the older version serves."""
+
+    def __init__(self) -> None:
+        self.lineage = Lineage(MemoryTable())
+        self.lineage.update(model_node(OLD), status="serving", facts={})
+        self.lineage.update(model_node(VERSION), status="registered", facts={})
+        self.parameters = MemoryParameters()
+        self.versions = Versions(self.parameters, "ml-pipeline")
+        self.versions.activate(OLD)
+        self.baselines = Baselines(self.parameters, "ml-pipeline")
+
+    def record(self, report: DeploymentReport, endpoint: EndpointState) -> DeploymentOutcome:
+        return record(
+            report,
+            endpoint=endpoint,
+            versions=self.versions,
+            lineage=self.lineage,
+            baselines=self.baselines,
+            now=NOW,
+        )
+
+    def deployment(self) -> Node:
+        return self.lineage.get(deployment_node(ENDED.request.deployment_id))
 
 
 @pytest.fixture
-def versions() -> Versions:
-    versions = Versions(MemoryParameters(), "ml-pipeline")
-    versions.activate(OLD)
-    return versions
+def books() -> Books:
+    return Books()
 
 
-def test_a_promotion_moves_the_active_version_and_tells_lineage(
-    lineage: Lineage, versions: Versions
-) -> None:
-    outcome = record(ENDED, endpoint=SERVES_NEW, versions=versions, lineage=lineage)
-    node = lineage.get(deployment_node(ENDED.request.deployment_id))
+def test_a_promotion_moves_the_active_version_and_tells_lineage(books: Books) -> None:
+    begin(books.lineage, ENDED.request)
+    assert books.deployment().status == "running"
+    outcome = books.record(ENDED, SERVES_NEW)
+    node = books.deployment()
     assert (outcome.outcome, outcome.active_version) == ("promoted", VERSION)
-    assert versions.active() == VERSION
+    assert (outcome.previous_version, outcome.seconds) == (OLD, 12.5)
+    assert books.versions.active() == VERSION
     assert (node.status, node.facts["previous_version"]) == ("promoted", OLD)
-    assert lineage.get(model_node(VERSION)).status == "serving"
-    assert lineage.get(model_node(OLD)).status == "retired"
-    assert len(lineage.trace(model_node(VERSION)).edges) == 1
+    assert node.facts["armed_alarms"] == list(PLAN.armed_alarms)
+    assert books.lineage.get(model_node(VERSION)).status == "serving"
+    assert books.lineage.get(model_node(OLD)).status == "retired"
+    assert len(books.lineage.trace(model_node(VERSION)).edges) == 1
 
 
-def test_recording_a_promotion_twice_tells_the_same_story(
-    lineage: Lineage, versions: Versions
+def test_a_promotion_is_watched_against_the_data_of_its_evaluation(books: Books) -> None:
+    books.record(ENDED, SERVES_NEW)
+    baseline = books.baselines.read(VERSION)
+    assert baseline.deployment_id == ENDED.request.deployment_id
+    assert baseline.dataset_version == PLAN.models[0].dataset_version
+    assert baseline.evaluation == PLAN.models[0].evaluation
+
+
+def test_the_outcome_stands_before_the_baseline_and_that_before_the_active_version(
+    books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = record(ENDED, endpoint=SERVES_NEW, versions=versions, lineage=lineage)
-    assert record(ENDED, endpoint=SERVES_NEW, versions=versions, lineage=lineage) == first
-    node = lineage.get(deployment_node(ENDED.request.deployment_id))
-    assert node.facts["previous_version"] == OLD
-    assert lineage.get(model_node(VERSION)).status == "serving"
+    told: list[str] = []
+
+    def watched(name: str, value: str, *, new: bool = False) -> int:
+        told.append(f"{books.deployment().status} {name.rsplit('/', 1)[-1]}")
+        return 1
+
+    monkeypatch.setattr(books.parameters, "put", watched)
+    books.record(ENDED, SERVES_NEW)
+    assert told == ["promoted baseline", "promoted active-version"]
+
+
+def test_recording_a_promotion_twice_tells_the_same_story(books: Books) -> None:
+    first = books.record(ENDED, SERVES_NEW)
+    assert books.record(ENDED, SERVES_NEW) == first
+    assert books.deployment().facts["previous_version"] == OLD
+    assert books.lineage.get(model_node(VERSION)).status == "serving"
 
 
 @pytest.mark.parametrize("report", [ENDED, STEP_FAILED, REFUSED])
 def test_without_a_promotion_the_active_version_stays(
-    lineage: Lineage, versions: Versions, report: DeploymentReport
+    books: Books, report: DeploymentReport
 ) -> None:
-    outcome = record(report, endpoint=SERVES_OLD, versions=versions, lineage=lineage)
+    outcome = books.record(report, SERVES_OLD)
     assert outcome.outcome != "promoted"
-    assert outcome.active_version == OLD == versions.active()
-    assert lineage.get(model_node(OLD)).status == "serving"
-    assert lineage.get(model_node(VERSION)).status == "registered"
+    assert outcome.active_version == OLD == books.versions.active()
+    assert books.lineage.get(model_node(OLD)).status == "serving"
+    assert books.lineage.get(model_node(VERSION)).status == "registered"
+    with pytest.raises(NotFound):
+        books.baselines.read(VERSION)
 
 
-def test_a_refused_unknown_version_leaves_a_deployment_but_no_model(versions: Versions) -> None:
-    lineage = Lineage(MemoryTable())
-    record(REFUSED, endpoint=SERVES_OLD, versions=versions, lineage=lineage)
-    graph = lineage.trace(deployment_node(REFUSED.request.deployment_id))
+def test_what_serves_already_is_what_the_active_version_names(books: Books) -> None:
+    outcome = books.record(SERVED, SERVES_OLD)
+    assert (outcome.outcome, outcome.active_version) == ("unchanged", VERSION)
+    assert books.versions.active() == VERSION
+
+
+def test_a_refused_unknown_version_leaves_a_deployment_but_no_model(books: Books) -> None:
+    books.lineage = Lineage(MemoryTable())
+    books.record(REFUSED, SERVES_OLD)
+    graph = books.lineage.trace(deployment_node(REFUSED.request.deployment_id))
     assert graph.nodes[0].status == "unchanged"
     assert graph.edges == ()

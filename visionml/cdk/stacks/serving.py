@@ -13,6 +13,7 @@ from visionml.cdk.units.handler import Handlers
 from visionml.cdk.units.image import seed, vision
 from visionml.cdk.units.log_group import log_group
 from visionml.cdk.units.machine import Machine
+from visionml.cdk.units.permissions import look_at_alarms
 from visionml.cdk.units.sagemaker_role import SagemakerRole
 from visionml.cdk.units.seed_endpoint import SeedEndpoint
 from visionml.cdk.units.serving_functions import ServingFunctions
@@ -83,6 +84,7 @@ class ServingStack(PlatformStack):
             in_network=self._placement is not None,
         )
         self._storage.buckets.let_read(hosting.role, "models", prefix="runs/")
+        look_at_alarms(hosting.role)
         return hosting
 
     def _endpoint(self) -> SeedEndpoint:
@@ -106,6 +108,7 @@ class ServingStack(PlatformStack):
 
     def _machine(self) -> Machine:
         key, functions = self._storage.keys.models, self.functions
+        probing = self.settings.serving.rollout.probes > 0
         parts = deployment_machine.DeploymentParts(
             planner_arn=functions.planner.function.function_arn,
             recorder_arn=functions.recorder.function.function_arn,
@@ -114,16 +117,18 @@ class ServingStack(PlatformStack):
             volume_key=key.key_arn,
             tags=tags(self.settings),
             vpc_config=self._placement.vpc_config if self._placement else None,
+            prober_arn=functions.prober.function.function_arn if probing else None,
         )
         machine = Machine(
             self,
             "Deployment",
             name=self.names.deployment_machine,
             definition=deployment_machine.definition(parts, serving=self.settings.serving),
-            handlers=[functions.planner, functions.recorder],
+            handlers=[functions.planner, functions.prober, functions.recorder],
             notifications=self._notifications,
             settings=self.settings,
             logs_key=self._storage.keys.operations,
         )
+        machine.let_publish()
         machine.let_deploy(self.names, hosting_role=self.hosting_role.role, volume_key=key)
         return machine

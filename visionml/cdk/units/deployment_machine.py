@@ -4,16 +4,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionml.cdk.units.instances import has_local_storage
-from visionml.cdk.units.states import State, announce, call, catch, invoke
+from visionml.cdk.units.states import (
+    State,
+    announce,
+    call,
+    catch,
+    choose,
+    invoke,
+    publish,
+)
 from visionml.contracts.deployment import ROLLED_BACK
-from visionml.contracts.names import VARIANT_A
+from visionml.contracts.events import DEPLOYMENT_ENDED, DEPLOYMENT_SOURCE
 from visionml.contracts.settings import ServingSettings
 
-_REQUEST = "{% $states.context.Execution.Input %}"
-_PLAN = "{% $plan %}"
+REQUEST = "{% $states.context.Execution.Input %}"
+GRACE_SECONDS = 600
+"""How much longer than SageMaker itself the machine watches an update."""
+
+_START = {"request": REQUEST, "execution": "{% $states.context.Execution.Id %}"}
+_HAS_OUTCOME = "$exists($outcome.outcome)"
+_HAS_FAILED = "$exists($failure.step)"
 _OUTCOME_ERROR = (
-    f"{{% $states.input.outcome = 'rolled_back' ? '{ROLLED_BACK}' : 'Deployment' & "
-    "$uppercase($substring($states.input.outcome, 0, 1)) & $substring($states.input.outcome, 1) %}"
+    f"{{% $outcome.outcome = 'rolled_back' ? '{ROLLED_BACK}' : 'Deployment' & "
+    "$uppercase($substring($outcome.outcome, 0, 1)) & $substring($outcome.outcome, 1) %}"
 )
 
 
@@ -28,179 +41,231 @@ class DeploymentParts:
     volume_key: str
     tags: dict[str, str]
     vpc_config: dict[str, list[str]] | None = None
+    prober_arn: str | None = None
+
+
+def watch_seconds(serving: ServingSettings) -> int:
+    """Return how long an update is watched."""
+    return serving.rollout.maximum_seconds + GRACE_SECONDS
+
+
+def longest_seconds(serving: ServingSettings) -> int:
+    """Return how long a deployment takes at most."""
+    return watch_seconds(serving) + GRACE_SECONDS
 
 
 def definition(parts: DeploymentParts, *, serving: ServingSettings) -> dict[str, Any]:
     """Return the machine's definition; its input is a ``DeploymentRequest``."""
-    describe = call(
-        "aws-sdk:sagemaker:describeEndpoint",
-        {"EndpointName": "{% $plan.endpoint_name %}"},
-        seconds=60,
-    )
-    plan = {
-        **invoke(parts.planner_arn, _REQUEST),
-        "Assign": {"plan": "{% $states.result.Payload %}"},
-    }
     return {
         "Comment": "Plan, create, update the endpoint, watch, record what serves.",
         "QueryLanguage": "JSONata",
-        "StartAt": "Plan",
-        "TimeoutSeconds": serving.update_timeout_seconds + 600,
+        "StartAt": "Accept",
+        "TimeoutSeconds": longest_seconds(serving),
         "States": {
-            "Plan": _step("Plan", plan, then="CreateModel", otherwise="RecordRefused"),
-            "CreateModel": _step("CreateModel", _model(parts), then="CreateEndpointConfig"),
-            "CreateEndpointConfig": _step(
-                "CreateEndpointConfig", _config(parts, serving), then="UpdateEndpoint"
+            "Accept": _accept(),
+            "Plan": step("Plan", _plan(parts, "update"), then="Planned"),
+            "Planned": choose(("{% $plan.serves_already %}", "Record"), otherwise="CreateModels"),
+            "CreateModels": step("CreateModels", _models(parts), then="HasShadow"),
+            "HasShadow": choose(
+                ("{% $count($plan.shadow_variants) > 0 %}", "CreateShadowedConfig"),
+                otherwise="CreateEndpointConfig",
             ),
-            "UpdateEndpoint": _step("UpdateEndpoint", _update(), then="Wait"),
-            "Wait": {"Type": "Wait", "Seconds": serving.poll_seconds, "Next": "Describe"},
-            "Describe": _step("Describe", describe, then="Ended"),
-            "Ended": _ended(serving),
-            "OutOfTime": _out_of_time(serving),
-            "Record": _step(
-                "Record",
-                _record(parts, {"action": "ended", "plan": _PLAN}),
-                then="Promoted",
-                otherwise="Announce",
-            ),
-            "RecordFailed": _record_failed(parts, plan=_PLAN),
-            "RecordRefused": _record_failed(parts),
-            "Promoted": _promoted(),
-            "Done": {"Type": "Succeed", "Output": "{% $states.input %}"},
-            "Announce": _announce(parts),
-            "Failed": {
-                "Type": "Fail",
-                "Error": "{% $failure.error %}",
-                "Cause": "{% $failure.cause %}",
-            },
+            **_configs(parts, serving),
+            "UpdateEndpoint": step("UpdateEndpoint", _update(), then="Wait"),
+            **_watching(parts, serving),
+            **_ending(parts),
         },
     }
 
 
-def _step(name: str, state: State, *, then: str, otherwise: str = "RecordFailed") -> State:
+def step(name: str, state: State, *, then: str, otherwise: str = "Record") -> State:
+    """Complete a task: what fails goes on at `otherwise`."""
     return {**state, "Catch": catch(name, to=otherwise), "Next": then}
 
 
-def _model(parts: DeploymentParts) -> State:
+def _accept() -> State:
+    """Give every variable a value: reading one that has none is an error of its own."""
+    nothing: dict[str, Any] = {name: {} for name in ("plan", "failure", "staging", "outcome")}
+    return {
+        "Type": "Pass",
+        "Assign": {**nothing, "updated": False, "missed_probes": 0},
+        "Next": "Plan",
+    }
+
+
+def _plan(parts: DeploymentParts, phase: str) -> State:
+    return {
+        **invoke(parts.planner_arn, {**_START, "phase": phase}),
+        "Assign": {"plan": "{% $states.result.Payload %}"},
+    }
+
+
+def _models(parts: DeploymentParts) -> State:
+    """Create the SageMaker model of each variant."""
     arguments: dict[str, Any] = {
-        "ModelName": "{% $plan.model_name %}",
+        "ModelName": "{% $states.input.model_name %}",
         "ExecutionRoleArn": parts.hosting_role_arn,
-        "PrimaryContainer": {"Image": "{% $plan.image %}", "ModelDataUrl": "{% $plan.artefact %}"},
+        "PrimaryContainer": {
+            "Image": "{% $states.input.image %}",
+            "ModelDataUrl": "{% $states.input.artefact %}",
+        },
         "EnableNetworkIsolation": True,
         "Tags": _tags(parts),
     }
     if parts.vpc_config:
         arguments["VpcConfig"] = parts.vpc_config
-    return call("sagemaker:createModel", arguments, seconds=60)
+    return {
+        "Type": "Map",
+        "Items": "{% $plan.models %}",
+        "MaxConcurrency": 1,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "INLINE"},
+            "StartAt": "CreateModel",
+            "States": {
+                "CreateModel": {
+                    **call("sagemaker:createModel", arguments, seconds=60),
+                    "End": True,
+                }
+            },
+        },
+    }
 
 
-def _config(parts: DeploymentParts, serving: ServingSettings) -> State:
-    arguments: dict[str, Any] = {
+def _configs(parts: DeploymentParts, serving: ServingSettings) -> dict[str, State]:
+    """Create the endpoint configuration; SageMaker refuses an empty list of shadows."""
+    plain: dict[str, Any] = {
         "EndpointConfigName": "{% $plan.endpoint_config_name %}",
-        "ProductionVariants": [
-            {
-                "VariantName": VARIANT_A,
-                "ModelName": "{% $plan.model_name %}",
-                "InstanceType": "{% $plan.instance_type %}",
-                "InitialInstanceCount": "{% $plan.instance_count %}",
-                "InitialVariantWeight": 1,
-            }
-        ],
+        "ProductionVariants": "{% $plan.production_variants %}",
         "Tags": _tags(parts),
     }
     if not has_local_storage(serving.instance_type):
-        arguments["KmsKeyId"] = parts.volume_key
-    return call("sagemaker:createEndpointConfig", arguments, seconds=60)
+        plain["KmsKeyId"] = parts.volume_key
+    shadowed = {**plain, "ShadowProductionVariants": "{% $plan.shadow_variants %}"}
+    return {
+        name: step(
+            name,
+            call("sagemaker:createEndpointConfig", arguments, seconds=60),
+            then="UpdateEndpoint",
+        )
+        for name, arguments in {
+            "CreateEndpointConfig": plain,
+            "CreateShadowedConfig": shadowed,
+        }.items()
+    }
 
 
 def _update() -> State:
+    """Update the endpoint; SageMaker remembers no DeploymentConfig, so each update brings its."""
     arguments = {
         "EndpointName": "{% $plan.endpoint_name %}",
         "EndpointConfigName": "{% $plan.endpoint_config_name %}",
+        "DeploymentConfig": "{% $plan.deployment_config %}",
     }
     update = call("sagemaker:updateEndpoint", arguments, seconds=60)
-    return {**update, "Assign": {"deadline": "{% $millis() %}"}}
+    return {**update, "Assign": {"updated": True, "deadline": "{% $millis() %}"}}
 
 
-def _ended(serving: ServingSettings) -> State:
-    """Go on waiting while the endpoint moves, as long as the settings allow."""
+def _watching(parts: DeploymentParts, serving: ServingSettings) -> dict[str, State]:
+    """Look again and again until the endpoint has come to rest."""
     moving = "$states.input.EndpointStatus in ['Updating', 'RollingBack', 'SystemUpdating']"
-    in_time = f"$millis() - $deadline < {1000 * serving.update_timeout_seconds}"
+    seconds = watch_seconds(serving)
+    in_time = f"$millis() - $deadline < {1000 * seconds}"
+    describe = call(
+        "aws-sdk:sagemaker:describeEndpoint",
+        {"EndpointName": "{% $plan.endpoint_name %}"},
+        seconds=60,
+    )
+    again = "Probe" if parts.prober_arn else "Wait"
     return {
-        "Type": "Choice",
-        "Choices": [
-            {"Condition": f"{{% {moving} and {in_time} %}}", "Next": "Wait"},
-            {"Condition": f"{{% {moving} %}}", "Next": "OutOfTime"},
-        ],
-        "Default": "Record",
+        "Wait": {"Type": "Wait", "Seconds": serving.poll_seconds, "Next": "Describe"},
+        "Describe": step("Describe", describe, then="Ended"),
+        "Ended": choose(
+            (f"{{% {moving} and {in_time} %}}", again),
+            (f"{{% {moving} %}}", "OutOfTime"),
+            otherwise="Record",
+        ),
+        "OutOfTime": failed(
+            "Wait",
+            error="States.Timeout",
+            cause=f"The endpoint was still being updated after {seconds} seconds.",
+            then="Record",
+        ),
+        **({"Probe": _probe(parts.prober_arn)} if parts.prober_arn else {}),
     }
 
 
-def _out_of_time(serving: ServingSettings) -> State:
+def _probe(prober_arn: str) -> State:
+    """Ask the endpoint for known images; that this fails is counted, and no reason to stop."""
+    return {
+        **invoke(prober_arn, {"request": REQUEST, "plan": "{% $plan %}"}),
+        "Catch": [
+            {
+                "ErrorEquals": ["States.ALL"],
+                "Assign": {"missed_probes": "{% $missed_probes + 1 %}"},
+                "Next": "Wait",
+            }
+        ],
+        "Next": "Wait",
+    }
+
+
+def failed(name: str, *, error: str, cause: str, then: str) -> State:
+    """Remember a failure that no task raised."""
     return {
         "Type": "Pass",
-        "Assign": {
-            "failure": {
-                "step": "Wait",
-                "error": "States.Timeout",
-                "cause": "The endpoint was still being updated after "
-                f"{serving.update_timeout_seconds} seconds.",
-            }
+        "Assign": {"failure": {"step": name, "error": error, "cause": cause}},
+        "Next": then,
+    }
+
+
+def _ending(parts: DeploymentParts) -> dict[str, State]:
+    """Record, publish and announce the outcome; end as a success only if it is one."""
+    report = {
+        "request": REQUEST,
+        "started": "{% $states.context.Execution.StartTime %}",
+        **{
+            name: f"{{% ${name} %}}"
+            for name in ("plan", "updated", "failure", "staging", "missed_probes")
         },
-        "Next": "RecordFailed",
     }
-
-
-def _record(parts: DeploymentParts, facts: dict[str, str]) -> State:
-    return invoke(parts.recorder_arn, {"request": _REQUEST, **facts})
-
-
-def _record_failed(parts: DeploymentParts, **facts: str) -> State:
-    """Record the failure; when even that fails, people are still told."""
-    told = _record(
-        parts,
-        {
-            "action": "failed",
-            "step": "{% $failure.step %}",
-            "error": "{% $failure.error %}",
-            "cause": "{% $failure.cause %}",
-            **facts,
+    record = {
+        **invoke(parts.recorder_arn, report),
+        "Assign": {"outcome": "{% $states.result.Payload %}"},
+    }
+    event = publish(DEPLOYMENT_SOURCE, DEPLOYMENT_ENDED, "{% $outcome %}")
+    return {
+        "Record": step("Record", record, then="Publish", otherwise="Announce"),
+        "Publish": step("Publish", event, then="Announce", otherwise="Announce"),
+        "Announce": step("Announce", _announce(parts), then="Judge", otherwise="Judge"),
+        "Judge": choose(
+            (f"{{% $not({_HAS_OUTCOME}) %}}", "Failed"),
+            ("{% $outcome.outcome = 'promoted' %}", "Answer"),
+            (f"{{% $outcome.outcome = 'unchanged' and $not({_HAS_FAILED}) %}}", "Answer"),
+            ("{% $outcome.outcome = 'unchanged' %}", "Failed"),
+            otherwise="NotPromoted",
+        ),
+        "Answer": {"Type": "Pass", "Output": "{% $outcome %}", "Next": "Done"},
+        "Done": {"Type": "Succeed"},
+        "NotPromoted": failed(
+            "Record", error=_OUTCOME_ERROR, cause="{% $outcome.reason %}", then="Failed"
+        ),
+        "Failed": {
+            "Type": "Fail",
+            "Error": "{% $failure.error %}",
+            "Cause": "{% $failure.cause %}",
         },
-    )
-    return {
-        **told,
-        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Announce"}],
-        "Next": "Announce",
-    }
-
-
-def _promoted() -> State:
-    failure = {
-        "step": "Record",
-        "error": _OUTCOME_ERROR,
-        "cause": "{% $states.input.reason %}",
-    }
-    promoted = "{% $states.input.outcome = 'promoted' %}"
-    return {
-        "Type": "Choice",
-        "Choices": [{"Condition": promoted, "Next": "Done"}],
-        "Assign": {"failure": failure},
-        "Default": "Announce",
     }
 
 
 def _announce(parts: DeploymentParts) -> State:
     message = (
-        "{% 'The deployment ' & $string($states.context.Execution.Input.deployment_id) & ' of ' "
-        "& $string($states.context.Execution.Input.model_version) & ' did not end in a promotion, '"
-        " & 'at the step ' & $failure.step & ': ' & $failure.error & '. ' & $failure.cause %}"
+        f"{{% 'The ' & ({_HAS_OUTCOME} ? $outcome.kind : 'deployment') & ' '"
+        " & $string($states.context.Execution.Input.deployment_id) & ' of ' "
+        "& $string($states.context.Execution.Input.model_version) & ' ended: ' "
+        f"& ({_HAS_OUTCOME} ? $outcome.outcome & '. ' & $outcome.reason "
+        ": $failure.step & ': ' & $failure.error & '. ' & $failure.cause) %}"
     )
-    told = announce(parts.topic_arn, "A deployment did not end in a promotion", message)
-    return {
-        **told,
-        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],
-        "Next": "Failed",
-    }
+    return announce(parts.topic_arn, "A deployment has ended", message)
 
 
 def _tags(parts: DeploymentParts) -> list[dict[str, str]]:

@@ -125,9 +125,30 @@ def read_versions(role: Role, names: Names) -> None:
 
 
 def activate_versions(role: Role, names: Names) -> None:
-    """Allow saying which version is in production."""
+    """Allow saying which version is in production, and what it is watched against."""
     active = arn(role, "ssm", f"parameter{names.active_version_parameter}")
     allow(role, ["ssm:GetParameter", "ssm:PutParameter"], [active])
+    baselines = arn(role, "ssm", f"parameter{names.baseline_parameter('*')}")
+    allow(role, ["ssm:GetParameter", "ssm:PutParameter"], [baselines], because=_VERSIONS)
+
+
+def look_at_alarms(role: Role) -> None:
+    """Allow reading the state of alarms."""
+    reason = "CloudWatch describes alarms as a list, and asks for all of them."
+    allow(role, ["cloudwatch:DescribeAlarms"], ["*"], because=reason)
+
+
+def look_up_what_serves(role: Role, names: Names) -> None:
+    """Allow reading the endpoint, its configuration and the models in that."""
+    reason = "Models and configurations are named by their deployment, unknown until then."
+    for action, kind in {
+        "DescribeEndpointConfig": "endpoint-config",
+        "DescribeModel": "model",
+    }.items():
+        found = [names.deployed("*"), names.name("seed")]
+        resources = [arn(role, "sagemaker", f"{kind}/{name}") for name in found]
+        allow(role, [f"sagemaker:{action}"], resources, because=reason)
+    use_endpoint(role, names, "DescribeEndpoint")
 
 
 def use_endpoint(role: Role, names: Names, *actions: str) -> None:

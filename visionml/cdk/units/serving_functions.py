@@ -3,14 +3,18 @@
 from constructs import Construct
 
 from visionml.cdk.units.buckets import Buckets
+from visionml.cdk.units.deployment_machine import longest_seconds
 from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.lineage import Lineage
 from visionml.cdk.units.permissions import (
     activate_versions,
+    look_at_alarms,
+    look_up_what_serves,
     publish_metrics,
     read_champion,
     read_versions,
     use_endpoint,
+    watch_executions,
 )
 from visionml.contracts.environment import (
     AdapterEnvironment,
@@ -37,10 +41,10 @@ class ServingFunctions(Construct):
         lineage: Lineage,
     ) -> None:
         super().__init__(scope, id)
-        self._handlers = handlers
+        self._handlers, self._lineage = handlers, lineage
         self.planner = self._planner(buckets)
         self.prober = self._prober(buckets)
-        self.recorder = self._recorder(lineage)
+        self.recorder = self._recorder()
         self.adapter = self._adapter()
 
     def _planner(self, buckets: Buckets) -> Handler:
@@ -52,14 +56,23 @@ class ServingFunctions(Construct):
                 powertools_metrics_namespace=METRIC_NAMESPACE,
                 resource_prefix=names.prefix,
                 environment=names.environment,
+                lineage_table=names.lineage_table,
                 endpoint_name=names.endpoint,
+                staging_endpoint=names.staging_endpoint,
                 instance_type=serving.instance_type,
                 instance_count=serving.initial_instances,
+                traffic_model_a=serving.traffic_model_a,
+                rollout=serving.rollout.model_dump_json(),
+                rollback_alarms=",".join(names.rollback_alarms()),
+                claim_seconds=longest_seconds(serving),
             ),
         )
+        self._lineage.let_record(planner.role)
         buckets.let_read(planner.role, "models", prefix="runs/")
         read_versions(planner.role, names)
-        use_endpoint(planner.role, names, "DescribeEndpoint")
+        look_up_what_serves(planner.role, names)
+        look_at_alarms(planner.role)
+        watch_executions(planner.role, names.deployment_machine)
         return planner
 
     def _prober(self, buckets: Buckets) -> Handler:
@@ -84,7 +97,7 @@ class ServingFunctions(Construct):
         publish_metrics(prober.role, METRIC_NAMESPACE)
         return prober
 
-    def _recorder(self, lineage: Lineage) -> Handler:
+    def _recorder(self) -> Handler:
         names = self._handlers.names
         recorder = self._handlers.add(
             "deployment_recorder",
@@ -98,7 +111,7 @@ class ServingFunctions(Construct):
         )
         activate_versions(recorder.role, names)
         use_endpoint(recorder.role, names, "DescribeEndpoint")
-        lineage.let_record(recorder.role)
+        self._lineage.let_record(recorder.role)
         return recorder
 
     def _adapter(self) -> Handler:

@@ -120,7 +120,7 @@ def call(resource: str, arguments: State, seconds: int) -> State:
     }
 
 
-def publish(source: str, kind: str, detail: State) -> State:
+def publish(source: str, kind: str, detail: State | str) -> State:
     """Publish an event on the account's default bus."""
     return {
         "Type": "Task",

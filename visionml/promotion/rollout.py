@@ -1,0 +1,195 @@
+"""Rollout settings become the ``DeploymentConfig`` of an update, or are refused with the reason.
+
+What SageMaker asks:
+https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+from pydantic import JsonValue
+
+from visionml.aws.alarms import IN_ALARM, Alarm, WatchedMetric
+from visionml.contracts.deployment import DeploymentKind
+from visionml.contracts.settings import RolloutSettings
+from visionml.errors import Conflict
+
+Strategy = Literal["canary", "linear", "all_at_once"]
+
+MOST_ALARMS = 10
+SAGEMAKER_NAMESPACE = "AWS/SageMaker"
+ENDPOINT_METRICS = frozenset(
+    {
+        "Invocation4XXErrors",
+        "Invocation5XXErrors",
+        "InvocationModelErrors",
+        "Invocations",
+        "InvocationsPerInstance",
+        "ModelLatency",
+        "ModelSetupTime",
+        "OverheadLatency",
+    }
+)
+"""What SageMaker publishes of an endpoint variant."""
+
+_ALARMS_HINT = "Deploy the serving stack again: `visionml deploy`."
+
+
+@dataclass(frozen=True)
+class Fleets:
+    """The instances of each production variant, by its name."""
+
+    blue: Mapping[str, int]
+    """Of the configuration that serves."""
+    green: Mapping[str, int]
+    """Of the one that is to serve."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How traffic moves, and what takes it back."""
+
+    strategy: Strategy
+    config: dict[str, JsonValue]
+    """``DeploymentConfig`` of UpdateEndpoint."""
+    armed: tuple[str, ...]
+    unarmed: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def rollout(
+    settings: RolloutSettings,
+    *,
+    kind: DeploymentKind,
+    endpoint: str,
+    fleets: Fleets,
+    wanted: Sequence[str],
+    alarms: Mapping[str, Alarm],
+) -> Rollout:
+    """Say how an endpoint goes from one fleet to the other.
+
+    `wanted` names the alarms to arm; `alarms` are those of them that exist. A rollback arms those
+    that are quiet: it may be the very thing that ends the others' trouble.
+
+    Raises
+    ------
+    Conflict
+        SageMaker would refuse the update, or run it without its alarms.
+    """
+    strategy, remarks = _strategy(settings, kind=kind, fleets=fleets)
+    armed, unarmed = _alarms(kind, endpoint, wanted, alarms)
+    _check_time(settings, strategy)
+    policy: dict[str, JsonValue] = {
+        "TrafficRoutingConfiguration": _routing(settings, strategy),
+        "TerminationWaitInSeconds": settings.termination_wait_seconds,
+        "MaximumExecutionTimeoutInSeconds": settings.maximum_seconds,
+    }
+    config: dict[str, JsonValue] = {"BlueGreenUpdatePolicy": policy}
+    if armed:
+        named: list[JsonValue] = [{"AlarmName": name} for name in armed]
+        config["AutoRollbackConfiguration"] = {"Alarms": named}
+    return Rollout(strategy, config, armed, unarmed, remarks)
+
+
+def planned_seconds(settings: RolloutSettings, strategy: Strategy) -> int:
+    """Return what an update takes without what it takes to start instances."""
+    shifts = {"all_at_once": 1, "canary": 2, "linear": ceil(1 / settings.linear_share)}[strategy]
+    return shifts * settings.bake_seconds + settings.termination_wait_seconds
+
+
+def _strategy(
+    settings: RolloutSettings, *, kind: DeploymentKind, fleets: Fleets
+) -> tuple[Strategy, tuple[str, ...]]:
+    wanted = settings.strategy
+    if kind == "rollback" or wanted == "all_at_once":
+        return "all_at_once", ()
+    smallest = min(fleets.green.values())
+    if smallest < 2:
+        raise Conflict(
+            f"A {wanted} rollout needs at least two instances of each variant, and one would "
+            f"have {smallest}: with one instance there is nothing to shift a share of traffic to.",
+            hint="Set serving.initial_instances and serving.minimum_instances to 2, or "
+            'serving.rollout.strategy to "all_at_once".',
+        )
+    if set(fleets.blue) != set(fleets.green):
+        return "all_at_once", (
+            f"All at once instead of {wanted}: the variants change from "
+            f"{', '.join(sorted(fleets.blue))} to {', '.join(sorted(fleets.green))}, and SageMaker "
+            "shifts traffic step by step between equal variants only.",
+        )
+    if min(fleets.blue.values()) < 2:
+        return "all_at_once", (
+            f"All at once instead of {wanted}: the endpoint runs on a single instance now.",
+        )
+    return wanted, ()
+
+
+def _routing(settings: RolloutSettings, strategy: Strategy) -> dict[str, JsonValue]:
+    routing: dict[str, JsonValue] = {
+        "Type": strategy.upper(),
+        "WaitIntervalInSeconds": settings.bake_seconds,
+    }
+    if strategy == "canary":
+        routing["CanarySize"] = _share(settings.canary_share)
+    elif strategy == "linear":
+        routing["LinearStepSize"] = _share(settings.linear_share)
+    return routing
+
+
+def _share(share: float) -> dict[str, JsonValue]:
+    return {"Type": "CAPACITY_PERCENT", "Value": max(1, round(100 * share))}
+
+
+def _check_time(settings: RolloutSettings, strategy: Strategy) -> None:
+    needed = planned_seconds(settings, strategy)
+    if needed >= settings.maximum_seconds:
+        raise Conflict(
+            f"The {strategy} rollout takes {needed} seconds even without starting instances, and "
+            f"SageMaker would take it back after {settings.maximum_seconds}.",
+            hint="Raise serving.rollout.maximum_seconds, or bake for a shorter time.",
+        )
+
+
+def _alarms(
+    kind: DeploymentKind, endpoint: str, wanted: Sequence[str], alarms: Mapping[str, Alarm]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if len(wanted) > MOST_ALARMS:
+        raise Conflict(
+            f"SageMaker takes at most {MOST_ALARMS} rollback alarms, not {len(wanted)}.",
+            hint="Join some of them to a composite alarm.",
+        )
+    quiet = tuple(name for name in wanted if name in alarms and alarms[name].state != IN_ALARM)
+    left_out = tuple(name for name in wanted if name not in quiet)
+    if kind == "rollback":
+        return quiet, left_out
+    if not wanted:
+        raise Conflict("No alarm would take this rollout back.", hint=_ALARMS_HINT)
+    for name in left_out:
+        if name not in alarms:
+            raise Conflict(f"There is no alarm {name} to take the rollout back.", hint=_ALARMS_HINT)
+        raise Conflict(
+            f"The alarm {name} is in ALARM already, so that the rollout would be taken back at "
+            f"once: {alarms[name].reason}",
+            hint="Find out what is wrong in production first; `visionml rollback` goes back.",
+        )
+    for name in quiet:
+        for metric in alarms[name].metrics:
+            _check_metric(name, metric, endpoint)
+    return quiet, ()
+
+
+def _check_metric(alarm: str, metric: WatchedMetric, endpoint: str) -> None:
+    """Refuse an alarm on what SageMaker never publishes: it would stay quiet for ever."""
+    if metric.namespace != SAGEMAKER_NAMESPACE:
+        return
+    if metric.name not in ENDPOINT_METRICS:
+        fault = f"SageMaker publishes no metric {metric.name} of an endpoint"
+    elif metric.dimensions.get("EndpointName") != endpoint:
+        fault = f"it watches the endpoint {metric.dimensions.get('EndpointName')}, not {endpoint}"
+    elif set(metric.dimensions) != {"EndpointName", "VariantName"}:
+        fault = f"SageMaker publishes {metric.name} by EndpointName and VariantName"
+    else:
+        return
+    raise Conflict(f"The alarm {alarm} would never go off: {fault}.", hint=_ALARMS_HINT)
