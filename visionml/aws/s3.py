@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visionml.aws.errors import translated
@@ -79,7 +80,7 @@ class Objects:
         bucket, key = parse_uri(address)
         with translated(f"read {address}"):
             found = self._client.get_object(Bucket=bucket, Key=key)
-            with found["Body"] as body:
+            with closing(found["Body"]) as body:
                 for line in body.iter_lines(_LINES_CHUNK_BYTES):
                     yield line.decode("utf-8")
 
