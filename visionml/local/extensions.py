@@ -26,6 +26,7 @@ def install(project: Project, state: State) -> None:
     parameters.install()
     steps.install()
     ministack.name_handler_errors()
+    ministack.name_metric_namespaces()
     image_functions.install(state.endpoint_url)
     ministack.match_request_models()
     ministack.rewrite_outputs(

@@ -32,6 +32,7 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         ],
     },
     "core.iam_actions": {
+        "request_tag_context": ["service", "iam_action", "body", "params"],
         "identity_denial_message": ["action", "principal_arn", "resource", "explicit_deny"],
         "extract_iam_action": ["service", "method", "path", "headers", "body", "query_params"],
         "extract_resource_arn": [

@@ -100,6 +100,34 @@ def enforce(
         raise AccessDenied(reason)
 
 
+def name_metric_namespaces() -> None:
+    """Let policies ask for ``cloudwatch:namespace``, of which MiniStack tells them nothing."""
+    known = iam_actions.request_tag_context
+
+    @functools.wraps(known)
+    def wrapped(
+        service: str, iam_action: str, body: bytes, params: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        context: dict[str, Any] = known(service, iam_action, body, params)
+        if iam_action == "cloudwatch:PutMetricData":
+            context["cloudwatch:namespace"] = _namespace(body, params)
+        return context
+
+    iam_actions.request_tag_context = wrapped
+
+
+def _namespace(body: bytes, params: Mapping[str, Any]) -> str:
+    """Read it from a form or from JSON, which are the protocols that MiniStack's answers know."""
+    if "Namespace" in params:
+        value = params["Namespace"]
+        return str(value[0] if isinstance(value, list) else value)
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return ""
+    return str(document.get("Namespace", "")) if isinstance(document, dict) else ""
+
+
 def role_exists(role_arn: str) -> bool:
     """Tell whether IAM has the role."""
     return ":role/" in role_arn and iam._roles.get(_role_name(role_arn)) is not None
