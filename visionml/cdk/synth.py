@@ -15,7 +15,7 @@ _CDK_JSON = Path(__file__).parents[2] / "infra" / "cdk.json"
 
 
 def synthesise(
-    settings: Settings, outdir: Path, *, validate: bool = False, guarded: bool = False
+    settings: Settings, outdir: Path, *, validate: bool = False, guarded: bool = True
 ) -> "CloudAssembly":
     """Write the cloud assembly of an environment and return it.
 
