@@ -9,6 +9,7 @@ from visionml.local import (
     ministack,
     parameters,
     resources,
+    rest_apis,
     steps,
 )
 from visionml.local.autoscaling import install as autoscaling
@@ -28,7 +29,7 @@ def install(project: Project, state: State) -> None:
     ministack.name_handler_errors()
     ministack.name_metric_namespaces()
     image_functions.install(state.endpoint_url)
-    ministack.match_request_models()
+    rest_apis.install()
     ministack.rewrite_outputs(
         lambda value: _API_HOST.sub(rf"{state.endpoint_url}/_aws/execute-api/\1", value)
     )

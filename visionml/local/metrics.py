@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionml.local import ministack
+from visionml.local.ministack import ApiCall
 
 log = logging.getLogger("visionml.local")
 
@@ -32,10 +33,9 @@ class Datum:
 
 
 def install() -> None:
-    """Publish metrics from now on."""
+    """Publish metrics from now on; those of APIs come by `count_api_call`."""
     ministack.on_log_event(_publish)
     ministack.on_execution_status(_count_execution)
-    ministack.on_api_call(_count_api_call)
 
 
 def _count_execution(machine_arn: str, status: str, seconds: float) -> None:
@@ -48,17 +48,26 @@ def _count_execution(machine_arn: str, status: str, seconds: float) -> None:
     ministack.put_metric_data("AWS/States", data)
 
 
-def _count_api_call(api: str, stage: str, status: int, seconds: float) -> None:
+def count_api_call(call: ApiCall) -> None:
     """Publish ``AWS/ApiGateway`` metrics of one call, by API and by stage."""
-    for dimensions in (
-        [{"Name": "ApiName", "Value": api}],
-        [{"Name": "ApiName", "Value": api}, {"Name": "Stage", "Value": stage}],
-    ):
-        data = [
-            _metric("Count", 1, "Count", dimensions),
-            _metric("4XXError", float(400 <= status < 500), "Count", dimensions),
-            _metric("5XXError", float(status >= 500), "Count", dimensions),
-            _metric("Latency", seconds * 1000, "Milliseconds", dimensions),
+    of_api = [{"Name": "ApiName", "Value": call.api}]
+    for dimensions in (of_api, [*of_api, {"Name": "Stage", "Value": call.stage}]):
+        counts = {
+            "Count": 1.0,
+            "4XXError": float(400 <= call.status < 500),
+            "5XXError": float(call.status >= 500),
+        }
+        if call.cached is not None:
+            counts |= {
+                "CacheHitCount": float(call.cached),
+                "CacheMissCount": float(not call.cached),
+            }
+        times = {"Latency": call.seconds, "IntegrationLatency": call.integration_seconds}
+        data = [_metric(name, count, "Count", dimensions) for name, count in counts.items()]
+        data += [
+            _metric(name, seconds * 1000, "Milliseconds", dimensions)
+            for name, seconds in times.items()
+            if seconds is not None
         ]
         ministack.put_metric_data("AWS/ApiGateway", data)
 

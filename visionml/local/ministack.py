@@ -4,11 +4,16 @@ Calls run in the scope of one account and region: a request's, a Step Functions 
 the one that `scope` opens in a thread of one's own.
 """
 
+from visionml.local.internals.api_calls import (
+    ApiCall,
+    keep_answers,
+    keep_stage_settings,
+    on_api_call,
+)
 from visionml.local.internals.functions import name_handler_errors, run_image_functions
 from visionml.local.internals.gateway import (
     create_request_validators,
     match_request_models,
-    on_api_call,
 )
 from visionml.local.internals.iam import (
     Session,
@@ -62,6 +67,7 @@ from visionml.local.internals.states import (
     register_sdk_integration,
     register_task_integration,
     task_abandoned,
+    tell_mapped_tasks,
 )
 from visionml.local.internals.watch import (
     AlarmVerdict,
@@ -79,6 +85,7 @@ from visionml.local.internals.watch import (
 
 __all__ = [
     "AlarmVerdict",
+    "ApiCall",
     "Call",
     "Create",
     "Delete",
@@ -110,7 +117,9 @@ __all__ = [
     "execution_name",
     "execution_role",
     "image_manifest",
+    "keep_answers",
     "keep_full_buckets",
+    "keep_stage_settings",
     "match_request_models",
     "metric_statistic",
     "name_handler_errors",
@@ -138,4 +147,5 @@ __all__ = [
     "scope",
     "start_thread",
     "task_abandoned",
+    "tell_mapped_tasks",
 ]

@@ -13,8 +13,9 @@ _PREFIX = "arn:aws:states:::"
 
 
 def install() -> None:
-    """Hold every state machine to its role."""
+    """Hold every state machine to its role, and tell of the tasks inside maps."""
     ministack.enforce_machine_roles(permissions)
+    ministack.tell_mapped_tasks()
 
 
 def permissions(resource: str, parameters: Any) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,8 @@
 # ruff: noqa: SLF001  (these modules exist to touch what MiniStack does not offer)
-"""API Gateway's REST APIs: their calls, and the checks before them."""
+"""API Gateway's REST APIs: the checks before a call."""
 
 import functools
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,22 +14,6 @@ from visionml.local.internals.stacks import (
     Provisioned,
     register_resource_type,
 )
-
-
-def on_api_call(listener: Callable[[str, str, int, float], None]) -> None:
-    """Call a listener with (API name, stage, status, seconds) of each call of a REST API."""
-    execute = apigateway_v1.handle_execute
-
-    @functools.wraps(execute)
-    async def wrapped(api_id: str, stage: str, *rest: Any) -> Any:
-        began = time.perf_counter()
-        answer = await execute(api_id, stage, *rest)
-        api = apigateway_v1._rest_apis.get(api_id)
-        if api:
-            listener(api["name"], stage, answer[0], time.perf_counter() - began)
-        return answer
-
-    apigateway_v1.handle_execute = wrapped
 
 
 def match_request_models() -> None:

@@ -3,6 +3,7 @@
 
 import contextvars
 import functools
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -92,6 +93,30 @@ def enforce_machine_roles(
         stepfunctions._invoke_resource_with_timeout
     )
     app.call_service_handler_sync = _signed_by_machine(app.call_service_handler_sync)
+
+
+def tell_mapped_tasks() -> None:
+    """Tell in an execution's history which task an item of a map has entered and left.
+
+    MiniStack tells so of the states outside maps only.
+    """
+    execute = stepfunctions._execute_task
+
+    @functools.wraps(execute)
+    def told(state: Any, given: Any, execution: dict[str, Any], context: Any) -> Any:
+        if "Map" not in context:
+            return execute(state, given, execution, context)
+        name = context["State"]["Name"]
+        entered = {"name": name, "input": json.dumps(given)}
+        stepfunctions._add_event(
+            execution, "TaskStateEntered", {"stateEnteredEventDetails": entered}
+        )
+        output, following = execute(state, given, execution, context)
+        left = {"name": name, "output": json.dumps(output)}
+        stepfunctions._add_event(execution, "TaskStateExited", {"stateExitedEventDetails": left})
+        return output, following
+
+    stepfunctions._execute_task = told
 
 
 def _under_machine_role(run: Callable[[str], None]) -> Callable[[str], None]:
