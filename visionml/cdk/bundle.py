@@ -19,6 +19,7 @@ HANDLERS = (
     "visionml/dataset/manifest.py",
     "visionml/evaluation/__init__.py",
     "visionml/evaluation/gate.py",
+    "visionml/guardrails",
     "visionml/registry",
     "visionml/promotion",
     "visionml/serving/__init__.py",

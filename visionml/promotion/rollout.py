@@ -15,24 +15,10 @@ from visionml.aws.alarms import IN_ALARM, Alarm, WatchedMetric
 from visionml.contracts.deployment import DeploymentKind
 from visionml.contracts.settings import RolloutSettings
 from visionml.errors import Conflict
+from visionml.guardrails.alarms import ENDPOINT_METRICS, SAGEMAKER
+from visionml.guardrails.rollouts import MOST_ALARMS, config_faults
 
 Strategy = Literal["canary", "linear", "all_at_once"]
-
-MOST_ALARMS = 10
-SAGEMAKER_NAMESPACE = "AWS/SageMaker"
-ENDPOINT_METRICS = frozenset(
-    {
-        "Invocation4XXErrors",
-        "Invocation5XXErrors",
-        "InvocationModelErrors",
-        "Invocations",
-        "InvocationsPerInstance",
-        "ModelLatency",
-        "ModelSetupTime",
-        "OverheadLatency",
-    }
-)
-"""What SageMaker publishes of an endpoint variant."""
 
 _ALARMS_HINT = "Deploy the serving stack again: `visionml deploy`."
 
@@ -90,7 +76,15 @@ def rollout(
     if armed:
         named: list[JsonValue] = [{"AlarmName": name} for name in armed]
         config["AutoRollbackConfiguration"] = {"Alarms": named}
+    if kind == "promotion":
+        _check_config(config)
     return Rollout(strategy, config, armed, unarmed, remarks)
+
+
+def _check_config(config: dict[str, JsonValue]) -> None:
+    """Refuse what the guardrail checks find in a configuration."""
+    for fault in config_faults(config, where="DeploymentConfig"):
+        raise Conflict(f"The rollout is not guarded: {fault.what}", hint=fault.advice)
 
 
 def planned_seconds(settings: RolloutSettings, strategy: Strategy) -> int:
@@ -182,7 +176,7 @@ def _alarms(
 
 def _check_metric(alarm: str, metric: WatchedMetric, endpoint: str) -> None:
     """Refuse an alarm on what SageMaker never publishes: it would stay quiet for ever."""
-    if metric.namespace != SAGEMAKER_NAMESPACE:
+    if metric.namespace != SAGEMAKER:
         return
     if metric.name not in ENDPOINT_METRICS:
         fault = f"SageMaker publishes no metric {metric.name} of an endpoint"
