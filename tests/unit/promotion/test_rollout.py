@@ -57,7 +57,12 @@ def test_a_canary_is_what_sagemaker_takes() -> None:
 
 def test_what_the_guardrail_checks_find_is_refused() -> None:
     unchecked = RolloutSettings.model_construct(
-        **{**RolloutSettings().model_dump(), "strategy": "linear", "linear_share": 0.05}
+        **{
+            **RolloutSettings().model_dump(),
+            "strategy": "linear",
+            "linear_share": 0.05,
+            "bake_seconds": 60,
+        }
     )
     with pytest.raises(Conflict, match="LinearStepSize is 5 percent"):
         planned(settings=unchecked)
