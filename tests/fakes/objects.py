@@ -21,6 +21,14 @@ class MemoryObjects:
         except ValueError as error:
             raise InvalidInput(f"{address} does not hold JSON.") from error
 
+    def read_bytes(self, address: str) -> bytes:
+        if address not in self.objects:
+            raise NotFound(f"There is no {address}.")
+        return self.objects[address]
+
+    def write(self, address: str, content: bytes) -> None:
+        self.objects[address] = content
+
     def exists(self, address: str) -> bool:
         return address in self.objects
 

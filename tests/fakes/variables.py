@@ -29,6 +29,7 @@ VARIABLES = {
     "UPLOAD_LIMIT_BYTES": "10485760",
     "PROBES": "20",
     "DATASETS_BUCKET": "datasets",
+    "LAMBDA_PREPARE_IMAGES": "5000",
     "RAW_BUCKET": "raw",
     "VISION_IMAGE": "vision:1",
     "REUSE_DAYS": "23",

@@ -174,12 +174,13 @@ def test_lost_images_fail_the_preparation_and_nothing_else_runs(platform: Deploy
     run = platform.session.runs.start("few-digits", platform.few.version, image_size=16)
     objects.write(address, content[:-1])
     try:
-        with pytest.raises(JobFailed, match=r"at the step Prepare: .*content has changed"):
+        with pytest.raises(JobFailed, match=r"at the step PrepareShard: .*content has changed"):
             run.watch(on_step=quiet)
     finally:
         objects.write(address, content)
     node = record(platform, run.run_id)
     assert (node.status, node.facts["step"]) == ("failed", "Prepare")
+    assert "content has changed" in str(node.facts["cause"])
     assert trained_jobs(platform, run.run_id) == []
 
 
@@ -340,11 +341,12 @@ def test_the_ends_of_runs_are_published(platform: Deployed, trained: Trained) ->
     assert event["detail"]["step"] == "PlanRun"
 
 
-def test_several_instances_share_the_preparation_by_key(platform: Deployed) -> None:
+def prepare_by_job(platform: Deployed, *, image_size: int, instances: int, folder: str) -> str:
+    """Prepare the few scans by a processing job of one's own; return the folder's address."""
     session, found = platform.session, outputs(platform, "training")
-    folder = layout.manifest_folder("few-digits", platform.few.version)
+    manifests = layout.manifest_folder("few-digits", platform.few.version)
     datasets = bucket(platform, "datasets")
-    output = uri(datasets, "prepared/few-digits/cluster/")
+    output = uri(datasets, f"prepared/few-digits/{folder}/")
 
     def given(name: str, key: str, path: str, **options: str) -> Any:
         source = {
@@ -356,6 +358,9 @@ def test_several_instances_share_the_preparation_by_key(platform: Deployed) -> N
         return {"InputName": name, "S3Input": {**source, **options}}
 
     sharded = {"S3DataType": "ManifestFile", "S3DataDistributionType": "ShardedByS3Key"}
+    to = {"S3Uri": output, "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
+    written: Any = {"OutputName": "prepared", "S3Output": to}
+    machines: Any = {"InstanceType": "ml.m5.large", "VolumeSizeInGB": 1, "InstanceCount": instances}
     name = f"{new_run_id()}-prepare"
     session.aws.sagemaker.create_processing_job(
         ProcessingJobName=name,
@@ -363,31 +368,14 @@ def test_several_instances_share_the_preparation_by_key(platform: Deployed) -> N
         AppSpecification={
             "ImageUri": found["VisionImageUri"],
             "ContainerEntrypoint": ["prepare"],
-            "ContainerArguments": ["--image-size", "8"],
+            "ContainerArguments": ["--image-size", str(image_size)],
         },
         ProcessingInputs=[
-            given("images", folder + layout.OBJECTS, "images", **sharded),
-            given("manifest", folder, "manifest"),
+            given("images", manifests + layout.OBJECTS, "images", **sharded),
+            given("manifest", manifests, "manifest"),
         ],
-        ProcessingOutputConfig={
-            "Outputs": [
-                {
-                    "OutputName": "prepared",
-                    "S3Output": {
-                        "S3Uri": output,
-                        "LocalPath": "/opt/ml/processing/output",
-                        "S3UploadMode": "EndOfJob",
-                    },
-                }
-            ]
-        },
-        ProcessingResources={
-            "ClusterConfig": {
-                "InstanceCount": 2,
-                "InstanceType": "ml.m5.large",
-                "VolumeSizeInGB": 1,
-            }
-        },
+        ProcessingOutputConfig={"Outputs": [written]},
+        ProcessingResources={"ClusterConfig": machines},
     )
 
     def status() -> str | None:
@@ -396,12 +384,41 @@ def test_several_instances_share_the_preparation_by_key(platform: Deployed) -> N
         return job["ProcessingJobStatus"] if ended else None
 
     assert until(status) == "Completed"
-    objects = Objects(session.aws.s3)
+    return output
+
+
+def contents(platform: Deployed, folder: str) -> dict[str, bytes]:
+    """Return what lies below a folder in S3, by the end of its key."""
+    objects, datasets = Objects(platform.session.aws.s3), bucket(platform, "datasets")
+    keys = [uri(datasets, key) for key in objects.keys(folder)]
+    return {key.removeprefix(folder): objects.read_bytes(key) for key in keys}
+
+
+def test_several_instances_share_the_preparation_by_key(platform: Deployed) -> None:
+    output = prepare_by_job(platform, image_size=8, instances=2, folder="cluster")
     rows: dict[str, list[str]] = {"00": [], "01": []}
-    for split in SPLITS:
-        for key in objects.keys(f"{output}{split}/"):
-            if key.endswith(".jsonl"):
-                entries = parse_manifest(objects.read_text(uri(datasets, key)), where=key)
-                rows[key.rsplit("part-")[-1][:2]] += [entry.key for entry in entries]
+    for key, content in contents(platform, output).items():
+        if key.endswith(".jsonl"):
+            entries = parse_manifest(content.decode(), where=key)
+            rows[key.rsplit("part-")[-1][:2]] += [entry.key for entry in entries]
     assert sorted(rows["00"] + rows["01"]) == [entry.key for entry in platform.few._entries()]
     assert abs(len(rows["00"]) - len(rows["01"])) <= 1
+
+
+def test_functions_leave_the_shards_of_a_job_and_only_of_small_versions(
+    platform: Deployed, trained: Trained
+) -> None:
+    steps: list[str] = []
+    run = platform.session.runs.start(
+        "few-digits", platform.few.version, image_size=8, epochs=1, batch_size=16
+    )
+    run.watch(on_step=lambda step: steps.append(step.name), accept_rejection=True)
+    assert "PrepareShards" in steps
+    assert "Prepare" not in steps
+    prepared = runs.steps_of(record(platform, run.run_id))["prepare"]
+    by_functions = contents(platform, str(prepared.output))
+    by_job = contents(platform, prepare_by_job(platform, image_size=8, instances=1, folder="one"))
+    assert {key.split("/")[0] for key in by_functions} == set(SPLITS)
+    assert by_functions == by_job
+    assert "Prepare" in trained.steps
+    assert "PrepareShards" not in trained.steps

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from visionml.cdk.bundle import HANDLERS, ROOT, staged
 from visionml.contracts import environment as records
 from visionml.contracts.environment import HandlerEnvironment
 from visionml.contracts.names import Names
+from visionml.contracts.preparation import SHARD_BYTES, SHARD_SECONDS
 from visionml.errors import NotFound
 
 RECORDS: dict[str, type[HandlerEnvironment]] = {
@@ -29,13 +31,27 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
     "run_recorder": records.RunRecorderEnvironment,
     "run_starter": records.RunStarterEnvironment,
 }
+LARGEST_IMAGE_GB = 50_000_000 * 3 / 2**30
+"""Decoded; by `images.pixel_limit`."""
+SHARD_GB = SHARD_BYTES / 2**30
 HEAVY = ("torch", "numpy", "pandas", "onnxruntime", "pyvips", "aws_cdk", "starlette")
 
 
 def functions(found: Synthesised) -> dict[str, dict[str, Any]]:
     """Return the properties of the functions by their handler's module."""
     return {
-        each["Handler"].split(".")[2]: each for each in found.properties("AWS::Lambda::Function")
+        each["Handler"].split(".")[2]: each
+        for each in found.properties("AWS::Lambda::Function")
+        if "Handler" in each
+    }
+
+
+def image_functions(found: Synthesised) -> dict[str, dict[str, Any]]:
+    """Return the properties of the functions from images by their handler."""
+    return {
+        each["ImageConfig"]["Command"][0]: each
+        for each in found.properties("AWS::Lambda::Function")
+        if each.get("PackageType") == "Image"
     }
 
 
@@ -70,6 +86,26 @@ def test_functions_follow_the_settings(environment: Synthesised) -> None:
         assert "ReservedConcurrentExecutions" not in function
 
 
+def test_the_function_that_prepares_runs_in_the_image_of_the_jobs(
+    environment: Synthesised,
+) -> None:
+    ((handler, function),) = image_functions(environment).items()
+    of_jobs = text(environment.templates["Training"]["Outputs"]["VisionImageUri"]["Value"])
+    module = import_module("visionml.dataset.prepare_shard")
+
+    assert handler == "visionml.dataset.shard_preparer.handler"
+    assert ROOT.joinpath(*handler.split(".")[:-1]).with_suffix(".py").is_file()
+    assert text(function["Code"]["ImageUri"]).rsplit(":")[-1] == of_jobs.rsplit(":")[-1]
+    assert function["ImageConfig"]["EntryPoint"] == ["python", "-m", "awslambdaric"]
+    assert function["Architectures"] == ["x86_64"]
+    assert function["FunctionName"] == Names.of(environment.settings).function("shard_preparer")
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert function["Timeout"] == SHARD_SECONDS
+    assert function["MemorySize"] / 1024 > module.THREADS * LARGEST_IMAGE_GB + 2 * SHARD_GB
+    record = records.ShardPreparerEnvironment.read(variables(function))
+    assert record.variables() == variables(function)
+
+
 def test_functions_use_the_public_powertools_layer(local: Synthesised) -> None:
     layers = {text(each["Layers"][0]) for each in functions(local).values()}
 
@@ -83,7 +119,7 @@ def test_functions_log_to_their_own_encrypted_group_for_a_while(environment: Syn
         f"<{path.split('/')[1]}>": each["Properties"]
         for path, each in environment.resources("AWS::Logs::LogGroup").items()
     }
-    for function in functions(environment).values():
+    for function in [*functions(environment).values(), *image_functions(environment).values()]:
         group = groups[text(function["LoggingConfig"]["LogGroup"])]
         assert group["LogGroupName"] == f"/aws/lambda/{function['FunctionName']}"
         assert group["RetentionInDays"] == environment.settings.retention.logs_days
@@ -91,7 +127,9 @@ def test_functions_log_to_their_own_encrypted_group_for_a_while(environment: Syn
 
 
 def test_no_stack_brings_functions_of_its_own_along(environment: Synthesised) -> None:
-    for function in environment.properties("AWS::Lambda::Function"):
+    own = len(functions(environment)) + len(image_functions(environment))
+    assert len(environment.properties("AWS::Lambda::Function")) == own
+    for function in functions(environment).values():
         assert function["Runtime"].startswith("python")
         assert function["Handler"].startswith("visionml.handlers.")
     kinds = {

@@ -12,6 +12,7 @@ from tests.infra.conftest import Synthesised
 from visionml.cdk.units.states import template
 from visionml.contracts import layout
 from visionml.contracts.deployment import DeploymentReport, DeploymentStart, StepFailure
+from visionml.contracts.preparation import ShardOrder
 from visionml.contracts.training import (
     METRICS,
     STEPS,
@@ -106,15 +107,19 @@ def test_every_task_has_a_limit_a_backoff_and_a_way_out(
     environment: Synthesised, stack: str
 ) -> None:
     machine = definition(environment, stack)
-    tasks = {name: each for name, each in machine["States"].items() if each["Type"] == "Task"}
+    states = machine["States"].values()
+    tasks = [each for each in states if each["Type"] == "Task"]
+    maps = [each for each in states if each["Type"] == "Map"]
+    mapped = [each for map_ in maps for each in map_["ItemProcessor"]["States"].values()]
 
-    assert machine["TimeoutSeconds"] > max(task["TimeoutSeconds"] for task in tasks.values())
-    for task in tasks.values():
+    for task in tasks + mapped:
+        assert machine["TimeoutSeconds"] > task["TimeoutSeconds"]
         (retry,) = task["Retry"]
         assert retry["JitterStrategy"] == "FULL"
         assert retry["BackoffRate"] > 1
         assert 1 <= retry["MaxAttempts"] <= 4
-        assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+    for state in tasks + maps:
+        assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
 
 
 def test_the_contracts_defaults_complete_a_request(request_: dict[str, Any]) -> None:
@@ -139,6 +144,51 @@ def test_preparing_reads_the_manifests_images_sharded_by_key(
     (output,) = job["ProcessingOutputConfig"]["Outputs"]
     assert output["S3Output"]["S3Uri"] == SHARDS
     assert output["S3Output"]["LocalPath"] == "/opt/ml/processing/output"
+
+
+def test_the_shards_of_a_small_version_are_prepared_by_invocations(
+    environment: Synthesised, request_: dict[str, Any]
+) -> None:
+    training = definition(environment, "Training")["States"]
+    state, place = training["PrepareShards"], {"split": "holdout", "number": 3}
+    plan = {**PLAN, "shards": [place]}
+    bindings = {"request": request_, "plan": plan, "states": {"context": {"Map": {"Item": {}}}}}
+    bindings["states"]["context"]["Map"]["Item"]["Value"] = place
+    assert evaluated(state["Items"], **bindings) == [place]
+    order = evaluated(state["ItemSelector"], **bindings)
+    (task,) = state["ItemProcessor"]["States"].values()
+    payload = evaluated(task["Arguments"]["Payload"], states={"input": order})
+
+    assert ShardOrder.model_validate(payload) == ShardOrder(
+        split="holdout",
+        number=3,
+        dataset="digits",
+        dataset_version="v1",
+        image_size=32,
+        prepared_s3_uri=SHARDS,
+    )
+    assert state["MaxConcurrency"] == environment.settings.training.lambda_prepare_concurrency
+    results = {"result": [{"images": 2}, {"images": 3}]}
+    assert evaluated(state["Output"], states=results) == {"images": 5}
+    assert state["Next"] == training["Prepare"]["Next"] == "RecordPrepared"
+    assert state["Catch"] == training["Prepare"]["Catch"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shards", "state"),
+    [
+        (True, [{"split": "train", "number": 0}], "PrepareShards"),
+        (True, [], "Prepare"),
+        (False, [], "IsTuned"),
+    ],
+)
+def test_the_plan_says_what_prepares(
+    training: dict[str, Any], wanted: bool, shards: list[Any], state: str
+) -> None:
+    plan = {**PLAN, "prepare": {"job": "", "wanted": wanted}, "shards": shards}
+    choices = training["IsPrepared"]["Choices"]
+    hits = [each["Next"] for each in choices if evaluated(each["Condition"], plan=plan)]
+    assert [*hits, training["IsPrepared"]["Default"]][0] == state
 
 
 def channels(job: dict[str, Any]) -> dict[str, str]:

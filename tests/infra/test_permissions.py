@@ -139,6 +139,10 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
             },
         ),
         (
+            "HandlersShardPreparer",
+            {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+        ),
+        (
             "HandlersRunRecorder",
             {"dynamodb:GetItem", "dynamodb:PutItem"},
         ),
@@ -206,6 +210,21 @@ def test_each_function_may_do_its_own_work_and_nothing_else(
     found = {each for each in granted(local, role) if not each.startswith("kms:")}
 
     assert found - of_all == actions
+
+
+def test_the_function_that_prepares_writes_shards_only(local: Synthesised) -> None:
+    writing = [
+        statement
+        for policy in local.properties("AWS::IAM::Policy")
+        if text(policy["Roles"][0]).startswith("<HandlersShardPreparer")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "s3:PutObject" in listed(statement["Action"])
+    ]
+
+    (resource,) = [text(statement["Resource"]) for statement in writing]
+    assert (
+        resource.split(":::")[1] == "ml-pipeline-datasets-local-us-east-1-000000000000/prepared/*"
+    )
 
 
 def test_the_training_machine_may_await_the_jobs_it_starts(environment: Synthesised) -> None:

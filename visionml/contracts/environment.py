@@ -66,6 +66,15 @@ class RunPlannerEnvironment(HandlerEnvironment):
     reuse_days: int
     """How old shards may be that are used again; the bucket forgets them later than this."""
     tuning_seconds: int
+    lambda_prepare_images: int
+    """Versions of up to so many images are prepared by the function below."""
+
+
+class ShardPreparerEnvironment(HandlerEnvironment):
+    """``dataset/shard_preparer.py``: prepares one shard."""
+
+    raw_bucket: str
+    datasets_bucket: str
 
 
 class CandidateChooserEnvironment(HandlerEnvironment):

@@ -64,6 +64,10 @@ class TrainingSettings(_Record):
     tuning_max_runtime_seconds: Annotated[int, Field(ge=120, le=15_768_000)] = 4 * 3600
     """Of a tuning with all its jobs."""
     spot: bool = True
+    lambda_prepare_images: Annotated[int, Field(ge=0, le=20_000)] = 5_000
+    """Versions of up to so many images are prepared by a function, not by a job; 0: none."""
+    lambda_prepare_concurrency: Annotated[int, Field(ge=1, le=40)] = 10
+    """How many of its invocations run at once; Step Functions' inline maps allow 40."""
     gates: Gates = Gates()
     answered_accuracy: Share = 0.99
     """What the images must reach that a model answers instead of abstaining from."""

@@ -20,6 +20,7 @@ from visionml.contracts.model import (
     SMALLEST_IMAGE_SIZE,
     default_image_size,
 )
+from visionml.contracts.preparation import ShardPlace
 
 BELOW_GATE = "ModelBelowGate"
 """The error with which the training machine ends when the model did not pass."""
@@ -228,6 +229,8 @@ class RunPlan(BaseModel):
     evaluate: StepPlan
     prepared_s3_uri: str
     """The folder of the shards, above that of each split; ends with a slash."""
+    shards: tuple[ShardPlace, ...] = ()
+    """What a function has to prepare; empty where a job prepares them, or nobody has to."""
     hyperparameters: dict[str, str]
     """Of the training job."""
     tuning_hyperparameters: dict[str, str]

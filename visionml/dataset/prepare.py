@@ -6,28 +6,19 @@ work by key: each prepares the images it was given and numbers its shards by its
 """
 
 import argparse
-import hashlib
 import logging
-import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import numpy as np
 
 from visionml.contracts import layout
 from visionml.contracts.container import MlFolder, run_job
-from visionml.contracts.dataset import SPLITS, ManifestEntry
+from visionml.contracts.dataset import ManifestEntry
+from visionml.contracts.preparation import shard_name
+from visionml.dataset.cutting import cut, decoded
 from visionml.dataset.manifest import parse_manifest
-from visionml.dataset.shards import Pixels, write_shard
-from visionml.errors import DatasetInvalid, ImageRefused
-from visionml.imaging.inspect import Limits
-from visionml.imaging.model_input import pixels
-
-SHARD_BYTES = 64 * 1024 * 1024  # a shard is built in memory and read as one file
-_NO_LIMITS = Limits(bytes=sys.maxsize, pixels=sys.maxsize)  # the import has applied its own
+from visionml.dataset.shards import write_shard
+from visionml.errors import DatasetInvalid
 
 log = logging.getLogger(__name__)
 
@@ -64,18 +55,16 @@ def prepare(
         or, on a single host, is missing.
     """
     started = time.perf_counter()
-    entries = _here(_read(manifest), images, alone=host[1] == 1)
-    per_shard = max(1, SHARD_BYTES // (image_size * image_size * 3))
-    for split in SPLITS:
-        chosen = [(path, entry) for path, entry in entries if entry.split == split]
-        for number, start in enumerate(range(0, len(chosen), per_shard)):
-            part = chosen[start : start + per_shard]
-            name = f"part-{host[0]:02d}-{number:05d}"
-            write_shard(output / split, name, _decoded(part, image_size), [row for _, row in part])
-            log.info("split=%s shard=%s images=%d", split, name, len(part))
+    found = _here(_read(manifest), images, alone=host[1] == 1)
+    paths = {entry.key: path for path, entry in found}
+    for place, rows in cut([entry for _, entry in found], image_size=image_size):
+        name = shard_name(place.number, host=host[0])
+        cooked = decoded(rows, lambda row: paths[row.key].read_bytes(), image_size=image_size)
+        write_shard(output / place.split, name, cooked, rows)
+        log.info("split=%s shard=%s images=%d", place.split, name, len(rows))
     seconds = time.perf_counter() - started
-    log.info("prepared=%d image_size=%d seconds=%.1f", len(entries), image_size, seconds)
-    return len(entries)
+    log.info("prepared=%d image_size=%d seconds=%.1f", len(found), image_size, seconds)
+    return len(found)
 
 
 def _read(manifest: Path) -> list[ManifestEntry]:
@@ -122,25 +111,3 @@ def _shared_prefix(keys: dict[str, ManifestEntry]) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
-
-
-def _decoded(part: Sequence[tuple[Path, ManifestEntry]], image_size: int) -> Pixels:
-    result = np.empty((len(part), image_size, image_size, 3), np.uint8)
-
-    def fill(index: int) -> None:
-        path, entry = part[index]
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise DatasetInvalid(
-                f"{entry.key} is not the image that was imported: its content has changed.",
-                hint="Import the folder again; it makes a new version.",
-            )
-        try:
-            result[index] = pixels(data, height=image_size, width=image_size, limits=_NO_LIMITS)
-        except ImageRefused as error:
-            raise DatasetInvalid(f"{entry.key} cannot be decoded: {error.message}") from error
-
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode") as pool:
-        for _ in pool.map(fill, range(len(part))):
-            pass
-    return result

@@ -27,6 +27,7 @@ planner = Planner(
     image=environment.vision_image,
     reuse=timedelta(days=environment.reuse_days),
     tuning_seconds=environment.tuning_seconds,
+    lambda_prepare_images=environment.lambda_prepare_images,
 )
 
 

@@ -1,6 +1,6 @@
 """What is left to do of a training run: nothing is done twice that an earlier attempt finished."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ from visionml.aws.s3 import uri
 from visionml.contracts import layout
 from visionml.contracts.dataset import SPLITS, DatasetRecord
 from visionml.contracts.lineage import dataset_node
+from visionml.contracts.preparation import ShardPlace, shard_files, shard_places
 from visionml.contracts.training import (
     STEPS,
     RunPlan,
@@ -49,6 +50,8 @@ class Planner:
     reuse: timedelta
     """How old shards may be that are used again."""
     tuning_seconds: int
+    lambda_prepare_images: int
+    """Versions of up to so many images are prepared by a function, not by a job."""
 
     def plan(self, start: RunStart) -> RunPlan:
         """Claim a run for an execution and return what it has to do.
@@ -66,8 +69,8 @@ class Planner:
         """
         request = start.request
         claim = runs.claim(self.graph, start, image=self.image, running=self.running)
-        self._check_dataset(request)
-        done = self._done(request, claim.steps)
+        places = self._places(request)
+        done = self._done(request, claim.steps, places)
         wanted = _wanted(request, done)
         if wanted["prepare"] and (shards := self._reusable(request)):
             done["prepare"], wanted["prepare"] = shards, False
@@ -83,6 +86,7 @@ class Planner:
             run_id=request.run_id,
             attempt=claim.attempt,
             prepared_s3_uri=prepared.output or "",
+            shards=places if wanted["prepare"] else (),
             hyperparameters=hyperparameters,
             tuning_hyperparameters=tuning.fixed(request, hyperparameters),
             tuning=tuning.config(request, seconds=self.tuning_seconds),
@@ -92,7 +96,14 @@ class Planner:
             },
         )
 
-    def _check_dataset(self, request: TrainingRequest) -> None:
+    def _places(self, request: TrainingRequest) -> tuple[ShardPlace, ...]:
+        """Return the shards that a function prepares; none of a version that a job prepares."""
+        record = self._dataset(request)
+        if record.images > self.lambda_prepare_images:
+            return ()
+        return shard_places(record.counts, image_size=request.image_size)
+
+    def _dataset(self, request: TrainingRequest) -> DatasetRecord:
         dataset, version = request.dataset, request.dataset_version
         address = uri(
             self.datasets_bucket, layout.manifest_folder(dataset, version) + layout.DATASET_RECORD
@@ -115,27 +126,35 @@ class Planner:
                 f"{dataset}@{version} has no images in {', '.join(empty)}.",
                 hint="Import it again, with images for every split.",
             )
+        return record
 
-    def _done(self, request: TrainingRequest, known: Steps) -> Steps:
+    def _done(self, request: TrainingRequest, known: Steps, places: Sequence[ShardPlace]) -> Steps:
         """Return the steps that earlier attempts finished and whose results are still there.
 
-        A step counts as finished too when its job ended well and its execution could not say so.
+        A step counts as finished too when its job, or the function for each of its shards, ended
+        well and its execution could not say so.
         """
         done: Steps = {}
         for name in STEPS:
             step = known.get(name)
             if step and step.status != "finished":
-                step = self._ended_unseen(request, name, step)
+                step = self._ended_unseen(request, name, step, places)
             if step and self._is_there(name, step):
                 done[name] = step
         return done
 
     def _ended_unseen(
-        self, request: TrainingRequest, name: StepName, step: StepRecord
+        self,
+        request: TrainingRequest,
+        name: StepName,
+        step: StepRecord,
+        places: Sequence[ShardPlace],
     ) -> StepRecord | None:
+        finished = {"status": "finished", "finished": datetime.now(UTC)}
         job = self.jobs.find(_KINDS[name], step.job)
         if job is None:
-            return None
+            written = name == "prepare" and self._are_written(step.output or "", places)
+            return step.model_copy(update=finished) if written else None
         if job.under_way:
             raise Unavailable(
                 f"The job {job.name} of an earlier attempt at {request.run_id} is {job.status}.",
@@ -144,8 +163,14 @@ class Planner:
         if not job.completed:
             return None
         output = job.artefact if name == "train" else self._output(request, name, job.name)
-        update = {"status": "finished", "output": output, "finished": datetime.now(UTC)}
-        return step.model_copy(update=update)
+        return step.model_copy(update={**finished, "output": output})
+
+    def _are_written(self, folder: str, places: Sequence[ShardPlace]) -> bool:
+        """Tell whether a function has prepared every shard."""
+        if not folder or not places:
+            return False
+        written = {uri(self.datasets_bucket, key) for key in self.objects.keys(folder)}
+        return written.issuperset(shard_files(folder, places))
 
     def _is_there(self, name: StepName, step: StepRecord) -> bool:
         if name == "tune":

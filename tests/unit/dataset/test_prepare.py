@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from tests.fakes.shards import PREFIX, prepare_inputs
-from visionml.contracts import layout
+from visionml.contracts import layout, preparation
 from visionml.contracts.dataset import SPLITS, ManifestEntry
-from visionml.dataset import prepare as module
 from visionml.dataset.prepare import main, prepare
 from visionml.dataset.shards import Shards
 from visionml.errors import DatasetInvalid
@@ -76,7 +75,7 @@ def test_two_hosts_share_the_work_without_overwriting_each_other(
 def test_many_images_make_several_shards(
     tmp_path: Path, entries: list[ManifestEntry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SHARD_BYTES", 16 * 16 * 3 * 7)
+    monkeypatch.setattr(preparation, "SHARD_BYTES", 16 * 16 * 3 * 7)
     run(tmp_path)
     names = sorted(p.name for p in (tmp_path / "processing/output/train").glob("*.npy"))
     assert names == [f"part-00-{number:05d}.npy" for number in range(6)]

@@ -46,6 +46,7 @@ def planner(lineage: Lineage) -> Planner:
         image="vision:1",
         reuse=timedelta(days=1),
         tuning_seconds=600,
+        lambda_prepare_images=0,
     )
 
 

@@ -39,6 +39,7 @@ class World:
         self.objects = MemoryObjects()
         self.jobs = MemoryJobs()
         self.image = "vision:1"
+        self.lambda_prepare_images = 0
         self.dataset({split: {"0": 3} for split in SPLITS})
 
     def dataset(self, counts: dict[str, dict[str, int]]) -> None:
@@ -66,6 +67,7 @@ class World:
             image=self.image,
             reuse=timedelta(days=23),
             tuning_seconds=3600,
+            lambda_prepare_images=self.lambda_prepare_images,
         )
         start = {
             "request": {**START["request"], "run_id": run, **request},
@@ -214,6 +216,50 @@ def test_shards_of_another_image_or_size_or_age_are_not_used(world: World) -> No
     assert "prepare" in wanted(world.plan("run-20261120-100000-0002"))
     world.image = "vision:2"
     assert "prepare" in wanted(world.plan("run-20261120-100000-0003"))
+
+
+@pytest.mark.parametrize(("limit", "shards_by_split"), [(0, 0), (8, 0), (9, 1), (5_000, 1)])
+def test_a_function_prepares_the_shards_of_small_versions(
+    world: World, limit: int, shards_by_split: int
+) -> None:
+    world.lambda_prepare_images = limit
+    plan = world.plan()
+    assert wanted(plan) == ["prepare", "train", "evaluate"]
+    assert [place.split for place in plan.shards] == list(SPLITS) * shards_by_split
+    assert plan.prepared_s3_uri == shards()
+
+
+def test_nothing_is_left_to_a_function_once_the_shards_are_there(world: World) -> None:
+    world.lambda_prepare_images = 9
+    world.plan()
+    world.finish("Prepare", shards())
+    assert world.plan(attempt=2).shards == ()
+
+
+@pytest.mark.parametrize("written", [SPLITS, SPLITS[:2]])
+def test_shards_that_functions_wrote_unseen_are_used_when_all_are_there(
+    world: World, written: tuple[str, ...]
+) -> None:
+    world.lambda_prepare_images = 9
+    world.plan()
+    for split in written:
+        for suffix in ("npy", "jsonl"):
+            world.objects.objects[f"{shards()}{split}/part-00-00000.{suffix}"] = b""
+    world.fail("Prepare")
+    plan = world.plan(attempt=2)
+    assert plan.prepare.wanted is (written != SPLITS)
+    folder = shards() if written == SPLITS else shards().replace("-prepare/", "-prepare-2/")
+    assert plan.prepared_s3_uri == folder
+
+
+def test_a_preparation_job_of_an_earlier_attempt_is_waited_for_by_functions_too(
+    world: World,
+) -> None:
+    world.plan()
+    world.jobs.jobs[f"{RUN}-prepare"] = Job(f"{RUN}-prepare", "InProgress")
+    world.lambda_prepare_images = 9
+    with pytest.raises(Unavailable, match=f"{RUN}-prepare of an earlier attempt"):
+        world.plan(attempt=2)
 
 
 def test_an_unknown_dataset_version_is_named(world: World) -> None:

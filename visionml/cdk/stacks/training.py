@@ -100,12 +100,14 @@ class TrainingStack(PlatformStack):
         )
         parts = training_machine.TrainingParts(
             planner_arn=functions.planner.function.function_arn,
+            preparer_arn=functions.preparer.function.function_arn,
             recorder_arn=functions.recorder.function.function_arn,
             chooser_arn=functions.chooser.function.function_arn,
             gate_arn=functions.gate.function.function_arn,
             registrar_arn=functions.registrar.function.function_arn,
             topic_arn=self._notifications.topic.topic_arn,
             jobs=jobs,
+            preparers=self.settings.training.lambda_prepare_concurrency,
         )
         machine = Machine(
             self,

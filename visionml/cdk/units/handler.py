@@ -1,14 +1,26 @@
-"""Lambda functions for the package's handlers, which share one code asset in each stack."""
+"""Lambda functions: the package's handlers, which share one code asset, and those of images."""
+
+from typing import Any
 
 from aws_cdk import Duration, Stack
 from aws_cdk.aws_iam import Role, ServicePrincipal
 from aws_cdk.aws_kms import IKey
-from aws_cdk.aws_lambda import Architecture, Code, Function, LayerVersion, Runtime, Tracing
+from aws_cdk.aws_lambda import (
+    Architecture,
+    Code,
+    DockerImageCode,
+    DockerImageFunction,
+    Function,
+    LayerVersion,
+    Runtime,
+    Tracing,
+)
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
 from visionml.cdk.bundle import HANDLERS, staged
 from visionml.cdk.findings import acknowledge, wildcard
+from visionml.cdk.units.image import Image
 from visionml.cdk.units.log_group import log_group
 from visionml.cdk.units.network import Placement
 from visionml.cdk.units.permissions import allow
@@ -72,7 +84,7 @@ class Handlers(Construct):
         """Return the function that runs ``visionml.handlers.MODULE.handler``."""
         return Handler(
             self,
-            "".join(word.capitalize() for word in module.split("_")),
+            _id(module),
             shared=self,
             module=module,
             environment=environment,
@@ -81,9 +93,37 @@ class Handlers(Construct):
             reserved_concurrency=reserved_concurrency,
         )
 
+    def add_image(
+        self,
+        module: str,
+        environment: HandlerEnvironment,
+        *,
+        image: Image,
+        handler: str,
+        seconds: int,
+        memory_mb: int,
+    ) -> "ImageFunction":
+        """Return the function that runs a handler such as ``package.module.handler`` in an image.
 
-class Handler(Construct):
-    """One function with its own role and log group."""
+        `module` is the last part of its module's name.
+        """
+        return ImageFunction(
+            self,
+            _id(module),
+            shared=self,
+            module=module,
+            environment=environment,
+            image=image,
+            handler=handler,
+            seconds=seconds,
+            memory_mb=memory_mb,
+        )
+
+
+class LambdaFunction(Construct):
+    """What every function has: its own role and log group, and a place in the network."""
+
+    function: Function
 
     def __init__(
         self,
@@ -95,7 +135,6 @@ class Handler(Construct):
         environment: HandlerEnvironment,
         seconds: int,
         memory_mb: int,
-        reserved_concurrency: int | None,
     ) -> None:
         super().__init__(scope, id)
         name = shared.names.function(module)
@@ -116,28 +155,20 @@ class Handler(Construct):
         placement = shared.placement
         if placement:
             self._let_join_network()
-        self.function = Function(
-            self,
-            "Function",
-            function_name=name,
-            runtime=Runtime.PYTHON_3_12,
-            architecture=shared.architecture,
-            code=shared.code,
-            handler=f"visionml.handlers.{module}.handler",
-            layers=[shared.layer],
-            environment=environment.variables(),
-            role=self.role,
-            log_group=logs,
-            tracing=Tracing.ACTIVE,
-            timeout=Duration.seconds(seconds),
-            memory_size=memory_mb,
-            reserved_concurrent_executions=reserved_concurrency,
-            vpc=placement.vpc if placement else None,
-            vpc_subnets=placement.subnets if placement else None,
-            security_groups=[placement.security_group] if placement else None,
-        )
-
-        self._explain()
+        self.options: dict[str, Any] = {
+            "function_name": name,
+            "environment": environment.variables(),
+            "role": self.role,
+            "log_group": logs,
+            "tracing": Tracing.ACTIVE,
+            "timeout": Duration.seconds(seconds),
+            "memory_size": memory_mb,
+            "vpc": placement.vpc if placement else None,
+            "vpc_subnets": placement.subnets if placement else None,
+            "security_groups": [placement.security_group] if placement else None,
+        }
+        """Of the function, whatever its package."""
+        acknowledge(self.role, {wildcard("*"): "Writing traces to X-Ray knows no resources."})
 
     def _let_join_network(self) -> None:
         allow(
@@ -147,8 +178,32 @@ class Handler(Construct):
             because="Lambda names the network interfaces it makes; describing knows none.",
         )
 
-    def _explain(self) -> None:
-        acknowledge(self.role, {wildcard("*"): "Writing traces to X-Ray knows no resources."})
+
+class Handler(LambdaFunction):
+    """A function that runs one of the package's handlers."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        shared: Handlers,
+        module: str,
+        reserved_concurrency: int | None,
+        **rest: Any,
+    ) -> None:
+        super().__init__(scope, id, shared=shared, module=module, **rest)
+        self.function = Function(
+            self,
+            "Function",
+            runtime=Runtime.PYTHON_3_12,
+            architecture=shared.architecture,
+            code=shared.code,
+            handler=f"visionml.handlers.{module}.handler",
+            layers=[shared.layer],
+            reserved_concurrent_executions=reserved_concurrency,
+            **self.options,
+        )
         acknowledge(
             self.function,
             {
@@ -156,3 +211,37 @@ class Handler(Construct):
                 "the container image and this project's tests share."
             },
         )
+
+
+class ImageFunction(LambdaFunction):
+    """A function that runs in a container image, for work that needs more than handlers have.
+
+    Lambda pulls the image under the policy that the CDK's bootstrap gives its repository.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        image: Image,
+        handler: str,
+        **rest: Any,
+    ) -> None:
+        super().__init__(scope, id, **rest)
+        self.function = DockerImageFunction(
+            self,
+            "Function",
+            architecture=Architecture.X86_64,  # the image's platform
+            code=DockerImageCode.from_ecr(
+                image.asset.repository,
+                tag_or_digest=image.asset.image_tag,
+                entrypoint=["python", "-m", "awslambdaric"],
+                cmd=[handler],
+            ),
+            **self.options,
+        )
+
+
+def _id(module: str) -> str:
+    return "".join(word.capitalize() for word in module.split("_"))

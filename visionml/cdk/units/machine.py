@@ -16,7 +16,7 @@ from aws_cdk.aws_stepfunctions import (
 from constructs import Construct
 
 from visionml.cdk.findings import acknowledge, wildcard
-from visionml.cdk.units.handler import Handler
+from visionml.cdk.units.handler import LambdaFunction
 from visionml.cdk.units.log_group import log_group
 from visionml.cdk.units.notifications import Notifications
 from visionml.cdk.units.permissions import JOBS_OF_RUNS, allow, arn, hand_over
@@ -34,7 +34,7 @@ class Machine(Construct):
         *,
         name: str,
         definition: Mapping[str, Any],
-        handlers: Sequence[Handler],
+        handlers: Sequence[LambdaFunction],
         notifications: Notifications,
         settings: Settings,
         logs_key: IKey,

@@ -3,7 +3,7 @@
 from constructs import Construct
 
 from visionml.cdk.units.buckets import Buckets
-from visionml.cdk.units.handler import Handler, Handlers
+from visionml.cdk.units.handler import Handler, Handlers, ImageFunction, LambdaFunction
 from visionml.cdk.units.image import Image
 from visionml.cdk.units.lineage import Lineage
 from visionml.cdk.units.permissions import (
@@ -18,16 +18,20 @@ from visionml.contracts.environment import (
     RegistrarEnvironment,
     RunPlannerEnvironment,
     RunRecorderEnvironment,
+    ShardPreparerEnvironment,
 )
 from visionml.contracts.names import METRIC_NAMESPACE
+from visionml.contracts.preparation import SHARD_SECONDS
 
 _SERVICE = "training"
+_SHARD_MEMORY_MB = 3008
+"""The most that a new account may ask for; it comes with 1.7 processors."""
 _MARGIN_DAYS = 7
 """Shards are used again until so long before their bucket forgets them."""
 
 
 class TrainingFunctions(Construct):
-    """Planner, recorder, chooser, gate and registrar."""
+    """Planner, preparer, recorder, chooser, gate and registrar."""
 
     def __init__(
         self,
@@ -43,15 +47,17 @@ class TrainingFunctions(Construct):
         self._handlers, self._lineage = handlers, lineage
         self._buckets = buckets
         self.planner = self._planner(image)
+        self.preparer = self._preparer(image)
         self.recorder = self._recorder()
         self.chooser = self._chooser()
         self.gate = self._gate()
         self.registrar = self._registrar(image)
 
     @property
-    def all(self) -> list[Handler]:
+    def all(self) -> list[LambdaFunction]:
         """All of them."""
-        return [self.planner, self.recorder, self.chooser, self.gate, self.registrar]
+        deciding: list[LambdaFunction] = [self.planner, self.chooser, self.gate]
+        return [*deciding, self.preparer, self.recorder, self.registrar]
 
     def _planner(self, image: Image) -> Handler:
         settings, names = self._handlers.settings, self._handlers.names
@@ -66,6 +72,7 @@ class TrainingFunctions(Construct):
                 vision_image=image.uri,
                 reuse_days=max(0, settings.retention.images_days - _MARGIN_DAYS),
                 tuning_seconds=settings.training.tuning_max_runtime_seconds,
+                lambda_prepare_images=settings.training.lambda_prepare_images,
             ),
         )
         self._lineage.let_record(planner.role)
@@ -80,6 +87,25 @@ class TrainingFunctions(Construct):
         )
         watch_executions(planner.role, names.training_machine)
         return planner
+
+    def _preparer(self, image: Image) -> ImageFunction:
+        preparer = self._handlers.add_image(
+            "shard_preparer",
+            ShardPreparerEnvironment(
+                powertools_service_name=_SERVICE,
+                powertools_metrics_namespace=METRIC_NAMESPACE,
+                raw_bucket=self._buckets.name("raw"),
+                datasets_bucket=self._buckets.name("datasets"),
+            ),
+            image=image,
+            handler="visionml.dataset.shard_preparer.handler",
+            seconds=SHARD_SECONDS,
+            memory_mb=_SHARD_MEMORY_MB,
+        )
+        self._buckets.let_read(preparer.role, "raw", prefix="images/")
+        self._buckets.let_read(preparer.role, "datasets", prefix="manifests/")
+        self._buckets.let_write(preparer.role, "datasets", prefix="prepared/")
+        return preparer
 
     def _chooser(self) -> Handler:
         names = self._handlers.names

@@ -7,6 +7,7 @@ from typing import Any
 from visionml.cdk.units.states import State, announce, call, catch, choose, invoke, publish
 from visionml.cdk.units.training_jobs import JobArguments
 from visionml.contracts.events import RUN_COMPLETED, RUN_FAILED, RUN_REJECTED, TRAINING_SOURCE
+from visionml.contracts.preparation import SHARD_SECONDS
 from visionml.contracts.settings import TrainingSettings
 from visionml.contracts.training import BELOW_GATE, START_STEP, TrainingRequest
 
@@ -21,12 +22,15 @@ class TrainingParts:
     """What the machine calls: ARNs of its functions and its topic, and its jobs."""
 
     planner_arn: str
+    preparer_arn: str
     recorder_arn: str
     chooser_arn: str
     gate_arn: str
     registrar_arn: str
     topic_arn: str
     jobs: JobArguments
+    preparers: int
+    """How many shards are prepared at once."""
 
 
 def definition(parts: TrainingParts, *, training: TrainingSettings) -> dict[str, Any]:
@@ -74,9 +78,12 @@ def _making(parts: TrainingParts, seconds: dict[str, int]) -> dict[str, State]:
         "Assign": {"artefact": "{% $states.result.ModelArtifacts.S3ModelArtifacts %}"},
     }
     prepared, trained = "{% $plan.prepared_s3_uri %}", "{% $artefact %}"
+    by_function = ("{% $plan.prepare.wanted and $count($plan.shards) > 0 %}", "PrepareShards")
+    by_job = ("{% $plan.prepare.wanted %}", "Prepare")
     after_tuning = ("{% $plan.train.wanted and $request.mode = 'both' %}", "ChooseTuned")
     return {
-        "IsPrepared": _wanted("prepare", "Prepare", otherwise="IsTuned"),
+        "IsPrepared": choose(by_function, by_job, otherwise="IsTuned"),
+        "PrepareShards": _step("Prepare", _shards(parts), then="RecordPrepared"),
         "Prepare": _step("Prepare", prepare, then="RecordPrepared"),
         "RecordPrepared": _finished(parts, "Prepare", prepared, then="IsTuned"),
         "IsTuned": _wanted("tune", "Tune", otherwise="IsTrained"),
@@ -200,6 +207,31 @@ def _plan(parts: TrainingParts) -> State:
     return {
         **invoke(parts.planner_arn, payload),
         "Assign": {"plan": "{% $states.result.Payload %}"},
+    }
+
+
+def _shards(parts: TrainingParts) -> State:
+    """Prepare every shard of the plan by a function; the first that fails ends the step."""
+    order = {
+        "split": "{% $states.context.Map.Item.Value.split %}",
+        "number": "{% $states.context.Map.Item.Value.number %}",
+        "dataset": "{% $request.dataset %}",
+        "dataset_version": "{% $request.dataset_version %}",
+        "image_size": "{% $plan.hyperparameters.image_size %}",
+        "prepared_s3_uri": "{% $plan.prepared_s3_uri %}",
+    }
+    prepare = invoke(parts.preparer_arn, "{% $states.input %}", seconds=SHARD_SECONDS)
+    return {
+        "Type": "Map",
+        "Items": "{% $plan.shards %}",
+        "ItemSelector": order,
+        "MaxConcurrency": parts.preparers,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "INLINE"},
+            "StartAt": "PrepareShard",
+            "States": {"PrepareShard": {**prepare, "End": True}},
+        },
+        "Output": {"images": "{% $sum($states.result.images) %}"},
     }
 
 

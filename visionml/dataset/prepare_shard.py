@@ -1,0 +1,81 @@
+"""One shard of a dataset version, from S3 to S3: what an invocation does of a preparation."""
+
+import logging
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from visionml.aws.s3 import uri
+from visionml.contracts import layout
+from visionml.contracts.dataset import ManifestEntry
+from visionml.contracts.preparation import ShardOrder, ShardPlace, shard_name
+from visionml.dataset.cutting import cut, decoded
+from visionml.dataset.manifest import parse_manifest
+from visionml.dataset.shards import write_shard
+from visionml.errors import DatasetInvalid, NotFound
+
+THREADS = 8
+"""They wait for S3 more than they compute; each holds one image."""
+
+log = logging.getLogger(__name__)
+
+
+class Objects(Protocol):
+    """What is asked of S3: see ``visionml.aws.s3.Objects``."""
+
+    def read_bytes(self, address: str) -> bytes:
+        """Return an object's bytes."""
+
+    def write(self, address: str, content: bytes) -> None:
+        """Write an object."""
+
+
+def prepare_shard(
+    order: ShardOrder, objects: Objects, *, raw_bucket: str, datasets_bucket: str
+) -> int:
+    """Write the shard's files, the rows last, and return how many images it holds.
+
+    Raises
+    ------
+    DatasetInvalid
+        The version has no such shard, or an image of it is missing, is not the one that was
+        imported, or cannot be decoded.
+    """
+    started = time.perf_counter()
+    rows = _rows(order, objects, datasets_bucket)
+
+    def read(entry: ManifestEntry) -> bytes:
+        try:
+            return objects.read_bytes(uri(raw_bucket, entry.key))
+        except NotFound:
+            raise DatasetInvalid(
+                f"The image {entry.key} is missing.",
+                hint="It may have outlived the raw bucket's retention: import the folder again.",
+            ) from None
+
+    images = decoded(rows, read, image_size=order.image_size, threads=THREADS)
+    name = shard_name(order.number)
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_shard(folder, name, images, rows)
+        for file in (f"{name}.npy", f"{name}.jsonl"):
+            address = f"{order.prepared_s3_uri}{order.split}/{file}"
+            objects.write(address, (folder / file).read_bytes())
+    seconds = time.perf_counter() - started
+    log.info("split=%s shard=%s images=%d seconds=%.1f", order.split, name, len(rows), seconds)
+    return len(rows)
+
+
+def _rows(order: ShardOrder, objects: Objects, bucket: str) -> list[ManifestEntry]:
+    folder = layout.manifest_folder(order.dataset, order.dataset_version)
+    address = uri(bucket, f"{folder}{layout.MANIFEST}")
+    entries = parse_manifest(objects.read_bytes(address).decode(), where=address)
+    wanted = ShardPlace(split=order.split, number=order.number)
+    for place, rows in cut(entries, image_size=order.image_size):
+        if place == wanted:
+            return rows
+    raise DatasetInvalid(
+        f"{order.dataset}@{order.dataset_version} has no shard {order.number} of {order.split}.",
+        hint="Its record and its manifest disagree: import the dataset again.",
+    )
