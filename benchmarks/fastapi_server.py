@@ -27,7 +27,7 @@ def main(folder: Path, port: int) -> None:
         image = Image.open(io.BytesIO(data)).convert("RGB").resize((SIDE, SIDE))
         scaled = (np.asarray(image, np.float32) / 255 - 0.5) / 0.25
         batch = scaled.transpose(2, 0, 1)[np.newaxis]
-        (logits,) = session.run(None, {"pixels": batch})
+        (logits,) = session.run(["logits"], {"pixels": batch})
         shares = np.exp(logits[0] - logits[0].max())
         shares /= shares.sum()
         best = int(shares.argmax())

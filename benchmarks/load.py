@@ -28,9 +28,18 @@ class Load:
 class Caller:
     """Sends the same image to one server over and over."""
 
-    def __init__(self, port: int, image: bytes, *, connections: int = 8) -> None:
+    def __init__(
+        self,
+        port: int,
+        image: bytes,
+        *,
+        path: str = "/invocations",
+        attributes: str = "",
+        connections: int = 8,
+    ) -> None:
+        asked = f"X-Amzn-SageMaker-Custom-Attributes: {attributes}\r\n" if attributes else ""
         head = (
-            "POST /invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n{asked}"
             f"Content-Length: {len(image)}\r\n\r\n"
         )
         self._port = port

@@ -1,40 +1,37 @@
-"""Serving: a JPEG in, JSON out, a small CNN, eight connections, every core.
+"""Serving: a JPEG in, JSON out, eight connections, every core.
 
 The limit decodes and predicts in one process a core, without HTTP. Peers that are installed serve
 the same image and model in the way that most people write it.
 """
 
 import importlib.util
+import json
 import multiprocessing
 import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks import servers
 from benchmarks.load import Caller
+from benchmarks.models import SIDE, write_resnet18, write_small_cnn
 from benchmarks.photos import photo
 from benchmarks.record import Row, row
-from visionml.contracts.model import InputRecord, ModelRecord
-from visionml.errors import MachineUnfit
 from visionml.imaging.model_input import pixels
-from visionml.model import artefact
 from visionml.model.predict import Predictor
 
-SIDE = 224
 _ROUNDS = 5
 _SLICE_SECONDS = 1.5
-_CLASSES = tuple(str(number) for number in range(10))
-_ROOT = Path(__file__).parents[1]
+_PAIRS = 41
+_PAIR_SECONDS = 0.35
+_FURTHER_MODELS = 4
 _PEERS = {
     "FastAPI": "fastapi",
     "multi-model-server": "multi_model_server",
@@ -45,61 +42,8 @@ _PEERS = {
 }
 
 
-def write_small_cnn(folder: Path) -> None:
-    """Write a model of four strided convolutions, 50 million multiplications a picture."""
-    random = np.random.default_rng(0)
-    nodes, weights, channels, last = [], [], 3, "pixels"
-    for index, width in enumerate((16, 32, 64, 128)):
-        kernel = random.normal(size=(width, channels, 3, 3)) * np.sqrt(2 / (9 * channels))
-        weights.append(numpy_helper.from_array(kernel.astype(np.float32), f"kernel{index}"))
-        nodes.append(
-            helper.make_node(
-                "Conv",
-                [last, f"kernel{index}"],
-                [f"sum{index}"],
-                kernel_shape=[3, 3],
-                strides=[2, 2],
-                pads=[1, 1, 1, 1],
-            )
-        )
-        nodes.append(helper.make_node("Relu", [f"sum{index}"], [f"out{index}"]))
-        channels, last = width, f"out{index}"
-    head = random.normal(size=(channels, len(_CLASSES))).astype(np.float32)
-    weights.append(numpy_helper.from_array(head, "head"))
-    nodes += [
-        helper.make_node("GlobalAveragePool", [last], ["means"]),
-        helper.make_node("Flatten", ["means"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "head"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "small-cnn",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(_CLASSES)])],
-        weights,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    content = bytes(model.SerializeToString())
-    record = ModelRecord(
-        version="run-20260101-000000-0000",
-        architecture="small-cnn",
-        hyperparameters={},
-        classes=_CLASSES,
-        input=InputRecord(height=SIDE, width=SIDE, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)),
-        dataset="none",
-        dataset_version="none",
-        code_version="none",
-        seed=0,
-        metrics={},
-        onnx_sha256=artefact.digest(content),
-        opset=18,
-        created=datetime.now(UTC),
-    )
-    artefact.write(folder, content, record)
-
-
 def serving_throughput() -> Row:
-    """Measure requests a second."""
+    """Measure requests a second with a small CNN."""
     return _rows()[0]
 
 
@@ -115,9 +59,10 @@ def _rows() -> tuple[Row, Row]:
         model = Path(base) / "model"
         write_small_cnn(model)
         bare = stack.enter_context(_bare(model, image))
-        callers = {"ours": stack.enter_context(_ours(Path(base), image))}
+        running = {"ours": stack.enter_context(servers.ours(Path(base)))}
         if importlib.util.find_spec(_PEERS["FastAPI"]):
-            callers["FastAPI"] = stack.enter_context(_fastapi(model, image))
+            running["FastAPI"] = stack.enter_context(servers.fastapi(model))
+        callers = {name: Caller(server.port, image) for name, server in running.items()}
         rates: dict[str, list[float]] = {"limit": [], **{name: [] for name in callers}}
         tails: dict[str, list[float]] = {"limit": [], **{name: [] for name in callers}}
         for _ in range(_ROUNDS):
@@ -135,52 +80,79 @@ def _rows() -> tuple[Row, Row]:
     )
 
 
-@contextmanager
-def _ours(base: Path, image: bytes) -> Iterator[Caller]:
-    port = _free_port()
-    environment = {
-        "SAGEMAKER_BASE_DIR": str(base),
-        "SAGEMAKER_BIND_TO_PORT": str(port),
-        "SERVE_HOST": "127.0.0.1",
-    }
-    script = _ROOT / "infra" / "images" / "vision" / "bin" / "serve"
-    with _server([sys.executable, str(script)], port, environment):
-        yield Caller(port, image)
+def serving_throughput_resnet18() -> Row:
+    """Measure requests a second with a model whose predictions take long."""
+    image = photo("0.3mp")
+    rates: dict[str, list[float]] = {"ours": [], "limit": []}
+    with tempfile.TemporaryDirectory() as base, ExitStack() as stack:
+        model = Path(base) / "model"
+        write_resnet18(model)
+        bare = stack.enter_context(_bare(model, image))
+        caller = Caller(stack.enter_context(servers.ours(Path(base))).port, image)
+        for _ in range(_ROUNDS):
+            rates["limit"].append(bare()[0])
+            rates["ours"].append(caller.closed_loop(_SLICE_SECONDS).rate)
+    return row("serving_throughput_resnet18", "requests/s", rates, higher_is_better=True)
 
 
-@contextmanager
-def _fastapi(model: Path, image: bytes) -> Iterator[Caller]:
-    port = _free_port()
-    command = [sys.executable, "-m", "benchmarks.fastapi_server", str(model), str(port)]
-    with _server(command, port, {}):
-        yield Caller(port, image)
+def serving_monitoring() -> Row:
+    """Measure requests with statistics and embedding; the limit is without them.
+
+    They are counted for each second of the server's processor time: what is looked for is
+    smaller than what else the machine does from one moment to the next.
+    """
+    rates: dict[str, list[float]] = {"ours": [], "limit": []}
+    with tempfile.TemporaryDirectory() as base, ExitStack() as stack:
+        write_small_cnn(Path(base) / "model")
+        server = stack.enter_context(servers.ours(Path(base)))
+        image = photo("0.3mp")
+        callers = {
+            "limit": Caller(server.port, image),
+            "ours": Caller(server.port, image, attributes="monitoring=true"),
+        }
+        for number in range(_PAIRS + 1):
+            for name in sorted(callers, reverse=bool(number % 2)):
+                before = server.processor_seconds()
+                requests = len(callers[name].closed_loop(_PAIR_SECONDS).latencies)
+                if number:  # the first round warms
+                    rates[name].append(requests / (server.processor_seconds() - before))
+    return row("serving_monitoring", "requests/s of a core", rates, higher_is_better=True)
 
 
-@contextmanager
-def _server(command: list[str], port: int, environment: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen(
-        command, env={**os.environ, **environment}, cwd=_ROOT, stdout=subprocess.DEVNULL
+def serving_memory_per_model() -> Row:
+    """Measure what each further small model takes in all worker processes together."""
+    with tempfile.TemporaryDirectory() as base:
+        names = [f"model-{number}" for number in range(_FURTHER_MODELS + 1)]
+        for name in names:
+            write_small_cnn(Path(base) / "models" / name)
+        held = []
+        with servers.ours(Path(base), SAGEMAKER_MULTI_MODEL="true") as server:
+            for name in names:
+                _load(server.port, name, Path(base) / "models" / name)
+                caller = Caller(server.port, photo("0.3mp"), path=f"/models/{name}/invoke")
+                caller.closed_loop(_PAIR_SECONDS)
+                held.append(server.memory())
+    steps = [after - before for before, after in pairwise(held)]
+    return row("serving_memory_per_model", "MiB", {"ours": steps})
+
+
+def serving_start() -> Row:
+    """Measure from the process's start to the open port, behind which the model is warm."""
+    samples = []
+    with tempfile.TemporaryDirectory() as base:
+        write_small_cnn(Path(base) / "model")
+        for _ in range(_ROUNDS):
+            with servers.ours(Path(base)) as server:
+                samples.append(server.start_seconds)
+    return row("serving_start", "s", {"ours": samples})
+
+
+def _load(port: int, name: str, folder: Path) -> None:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/models",
+        json.dumps({"model_name": name, "url": str(folder)}).encode(),
     )
-    try:
-        give_up = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > give_up:
-                    raise MachineUnfit(f"{' '.join(command)} does not serve.") from None
-                time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 @contextmanager

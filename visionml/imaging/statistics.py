@@ -1,12 +1,15 @@
 """Statistics of decoded images, a batch at a time; pure NumPy."""
 
+from functools import lru_cache
+from math import sqrt
+
 import numpy as np
 from numpy.typing import NDArray
 
-from visionml.contracts.inference import PIXEL_STATISTICS
-
 _BANDS = 8
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+_RED, _GREEN, _BLUE = 0.299, 0.587, 0.114  # luma's weights: ITU-R BT.601
+_LUMA = np.array([_RED, _GREEN, _BLUE], np.float32)
+_MINUS_4 = np.float32(-4)  # of the Laplacian's own pixel
 
 
 def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -33,34 +36,39 @@ def sharpness(grey: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def summary(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the `PIXEL_STATISTICS` of each of `pixels` (n, height, width, 3), RGB: (n, 6).
+    """Return the `PIXEL_STATISTICS` of each of `pixels` (n, height, width, 3), RGB: (n, 6)."""
+    return np.array([describe(image) for image in pixels], np.float32).reshape(-1, 6)
 
-    They are taken from bands of three rows, some 8 of them spread evenly over the height: all
-    rows would cost ten times as much, and a server computes this for every image. The Laplacian
-    is that of the bands' middle rows. At least 3 x 3 pixels are needed.
+
+def describe(pixels: NDArray[np.uint8]) -> tuple[float, float, float, float, float, float]:
+    """Return the `PIXEL_STATISTICS` of one image (height, width, 3), RGB, at least 3 x 3 pixels.
+
+    They are taken from bands of three rows, some 8 of them spread evenly over the height, and the
+    Laplacian from the bands' middle rows: a server computes this for every image, where all rows
+    would cost several times as much. So would one operation for a whole batch; each costs more to
+    begin than to do.
     """
-    count, height, width, _ = pixels.shape
+    height, width, _ = pixels.shape
     step = max(3, height // _BANDS)
-    bands = height // step
-    first = (step - 3) // 2
-    rows = pixels[:, : bands * step].reshape(count, bands, step, width, 3)
-    values = rows[:, :, first : first + 3].astype(np.float32)
-    grey = (values.reshape(-1, 3) @ _LUMA).reshape(count, bands, 3, width)
-    middle = grey[:, :, 1]
-    edges = middle[..., :-2] + middle[..., 2:]
-    edges += grey[:, :, 0, 1:-1]
-    edges += grey[:, :, 2, 1:-1]
-    edges -= 4 * middle[..., 1:-1]
-    flat = grey.reshape(count, -1)
-    result = np.empty((count, len(PIXEL_STATISTICS)), np.float32)
-    result[:, 0] = flat.mean(1)
-    result[:, 1] = np.sqrt(_mean_square(flat - result[:, :1]))
-    result[:, 2] = _mean_square(edges.reshape(count, -1))  # their mean is all but zero
-    columns = values.reshape(count, bands * 3, width * 3).sum(1)
-    result[:, 3:6] = columns.reshape(count, width, 3).sum(1) / flat.shape[1]
-    return result
+    bands, first = height // step, (step - 3) // 2
+    rows = pixels[: bands * step].reshape(bands, step, width * 3)[:, first : first + 3]
+    values = rows.astype(np.float32).reshape(-1, 3)
+    grey = values @ _LUMA
+    above, middle, below = grey.reshape(bands, 3, width).transpose(1, 0, 2)
+    edges = middle * _MINUS_4
+    edges += above
+    edges += below
+    inner = edges[:, 1:-1]
+    inner += middle[:, :-2]
+    inner += middle[:, 2:]
+    flat = inner.ravel()  # its mean is all but zero
+    red, green, blue = (_evenly(len(values)) @ values).tolist()
+    mean = _RED * red + _GREEN * green + _BLUE * blue
+    grey -= np.float32(mean)
+    contrast = sqrt(float(grey @ grey) / len(grey))
+    return mean, contrast, float(flat @ flat) / len(flat), red, green, blue
 
 
-def _mean_square(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    result: NDArray[np.float32] = np.einsum("ij,ij->i", values, values) / values.shape[1]
-    return result
+@lru_cache(maxsize=64)
+def _evenly(count: int) -> NDArray[np.float32]:
+    return np.full(count, 1 / count, np.float32)

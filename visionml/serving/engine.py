@@ -178,7 +178,7 @@ class Engine:
             picture = pixels(request.image, height=size.height, width=size.width, limits=limits)
             decoded = time.perf_counter()
             shares, features = model.infer(picture[np.newaxis], embed=options.monitoring)
-            prediction = answers.prediction(
+            content = answers.content(
                 model.record,
                 shares[0],
                 options,
@@ -186,7 +186,7 @@ class Engine:
                 embedding=None if features is None else features[0],
             )
             return Answer(
-                content=prediction.model_dump_json().encode(),
+                content=content,
                 version=model.record.version,
                 decode_ms=(decoded - started) * 1e3,
                 model_ms=(time.perf_counter() - decoded) * 1e3,
