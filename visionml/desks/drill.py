@@ -58,14 +58,12 @@ class BadModel:
     architecture: str
     alarm: str
     hyperparameters: Mapping[str, Any]
-    rate: float
-    """Requests a second that show it, and that one core can serve meanwhile."""
 
 
 BAD_MODELS: dict[Fault, BadModel] = {
-    "mislabelled": BadModel("drill-mislabelled", "small-cnn", "rollback-probes", {"epochs": 8}, 10),
-    "slow": BadModel("drill-dim", "drill_models:SLOW", "rollback-latency-a", _FEW, 3),
-    "brittle": BadModel("drill-dim", "drill_models:BRITTLE", "rollback-errors-a", _FEW, 10),
+    "mislabelled": BadModel("drill-mislabelled", "small-cnn", "rollback-probes", {"epochs": 8}),
+    "slow": BadModel("drill-dim", "drill_models:SLOW", "rollback-latency-a", _FEW),
+    "brittle": BadModel("drill-dim", "drill_models:BRITTLE", "rollback-errors-a", _FEW),
 }
 
 
@@ -134,7 +132,7 @@ class Drill:
         )
 
     def rehearse(
-        self, fault: Fault, version: str, samples: Sequence[Sample], *, rate: float | None = None
+        self, fault: Fault, version: str, samples: Sequence[Sample], *, rate: float = 10
     ) -> Watched:
         """Force a bad version through: approve it, promote it under traffic, and reject it again.
 
@@ -147,7 +145,7 @@ class Drill:
         arn = self._models.open(version).model_package_arn
         packages.approve(arn, "Approved", comment=f"A drill: {fault}.")
         try:
-            return self.promote(version, samples, rate=rate or BAD_MODELS[fault].rate)
+            return self.promote(version, samples, rate=rate)
         finally:
             packages.approve(arn, "Rejected", comment=f"A drill's model: {fault}.")
 

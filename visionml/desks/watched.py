@@ -10,6 +10,7 @@ from visionml.aws.alarm_history import Ringing
 from visionml.aws.executions import Visit
 from visionml.aws.mailbox import Message
 from visionml.contracts.deployment import DeploymentOutcome
+from visionml.contracts.names import VARIANT_B
 from visionml.plots import rollout
 from visionml.plots.picture import Picture
 
@@ -59,8 +60,8 @@ class Watched:
     @property
     def rang(self) -> list[str]:
         """The alarms that rang, in order."""
-        all_ = [each for ringing in self._ringing.values() for each in ringing]
-        return list(dict.fromkeys(each.alarm for each in sorted(all_, key=lambda e: e.began)))
+        first = {alarm: all_[0].began for alarm, all_ in self._ringing.items() if all_}
+        return sorted(first, key=lambda alarm: first[alarm])
 
     @property
     def failed(self) -> int:
@@ -99,6 +100,18 @@ class Watched:
         if moments.settled is None:
             return 0.0
         return max(0.0, (moments.settled - (moments.alarm or moments.asked)).total_seconds())
+
+    def exposed_seconds(self) -> float:
+        """Return how long requests went to another version than before and to another than after.
+
+        For a version that was taken back these are the seconds that it had traffic; for one that
+        was promoted, those that the traffic took to follow.
+        """
+        settled = self.moments.settled
+        moved = self.requests[self.requests["version"] != self.before]
+        if settled is None or moved.empty:
+            return 0.0
+        return float((settled - moved["sent"].min()).total_seconds())
 
     def since_the_end(self) -> pd.DataFrame:
         """Return the requests that were sent after the deployment had ended."""
@@ -141,10 +154,19 @@ class Watched:
         return list(found.values())
 
     def alarms(self) -> pd.DataFrame:
-        """Return when alarms rang: a row per time, and one without times for a quiet alarm."""
+        """Return when alarms rang: a row per time, and one without times for a quiet alarm.
+
+        Quiet alarms of a variant that is not there are left out.
+        """
         last = self.requests["sent"].max()
         rows: list[tuple[str, object, object]] = []
         for alarm, ringing in self._ringing.items():
+            if (
+                alarm.endswith("-b")
+                and not ringing
+                and not (self.requests["variant"] == VARIANT_B).any()
+            ):
+                continue
             rows += [(alarm, each.began, each.ended or last) for each in ringing]
             rows += [] if ringing else [(alarm, pd.NaT, pd.NaT)]
         return pd.DataFrame(rows, columns=pd.Index(["alarm", "began", "ended"]))
@@ -168,7 +190,7 @@ class Watched:
 
 
 def outcomes(seen: Sequence[Watched], names: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Return what deployments came to, a row each; seconds count as `Watched` says."""
+    """Return what deployments came to, a row each; see `Watched.exposed_seconds`."""
     rows = []
     for each in seen:
         moments, version = each.moments, each.outcome.model_version
@@ -180,7 +202,8 @@ def outcomes(seen: Sequence[Watched], names: Mapping[str, str] | None = None) ->
                 "outcome": each.outcome.outcome,
                 "alarm": ", ".join(each.rang) or "none",
                 "alarm after s": None if after is None else round(after, 1),
-                "settled after s": round(each.seconds_to_settle(), 1),
+                "exposed s": round(each.exposed_seconds(), 1),
+                "whole s": round((moments.ended - moments.asked).total_seconds(), 1),
                 "requests": len(each.requests),
                 "failed": each.failed,
                 "wrong labels": int((~answered["right"]).sum()),

@@ -14,6 +14,8 @@ from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, RED, SKY, Picture,
 _VERSIONS = (BLUE, ORANGE, GREEN, SKY)
 _HATCHES = ("", "//", "..", "xx")
 _FAINT = "#E5E7EB"
+_CLOSE = 0.035
+"""Marks that lie closer than this share of the width have one text together."""
 
 
 @styled
@@ -62,7 +64,7 @@ def timeline(
     _errors(errors, table)
     _latency(latency, table, called)
     _alarms(ringing, alarms, lanes, zero)
-    end = float(table["second"].max()) + 1
+    end = float(table["second"].max())
     _marks(panels, {what: (at - zero).total_seconds() for what, at in marks.items()}, end)
     ringing.set_xlabel("seconds since the first request")
     for axes in panels[:-1]:
@@ -77,7 +79,8 @@ def _per_second(
 
 
 def _traffic(axes: Axes, table: pd.DataFrame, called: Mapping[str, str]) -> None:
-    end = int(table["second"].max()) + 1
+    end = max(1, int(table["second"].max()))  # the last second is not over
+    table = table[table["second"] < end]
     edges, below = np.arange(end + 1), np.zeros(end)
     groups = [
         (table["version"] == version, name, colour, hatch)
@@ -153,14 +156,20 @@ def _alarms(axes: Axes, alarms: pd.DataFrame, lanes: Sequence[str], zero: dateti
 
 
 def _marks(panels: Sequence[Axes], marks: Mapping[str, float], end: float) -> None:
+    last = max(end, *marks.values(), 0.0)
     for axes in panels:
-        axes.set_xlim(min(0.0, *marks.values(), 0.0), max(end, *marks.values(), 0.0))
+        axes.set_xlim(min(0.0, *marks.values(), 0.0), last)
         for second in marks.values():
             axes.axvline(second, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
-    top = panels[0]
-    for what, second in marks.items():
-        top.annotate(
-            what,
+    together: list[tuple[float, list[str]]] = []
+    for what, second in sorted(marks.items(), key=lambda mark: mark[1]):
+        if together and second - together[-1][0] < _CLOSE * last:
+            together[-1][1].append(what)
+        else:
+            together.append((second, [what]))
+    for second, said in together:
+        panels[0].annotate(
+            ", ".join(said),
             (second, 1),
             xycoords=("data", "axes fraction"),
             xytext=(2, 3),

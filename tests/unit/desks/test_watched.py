@@ -28,13 +28,13 @@ def request(second: float, version: str) -> Request:
 
 
 def watched(requests: list[Request], *, alarm: bool = True, **changed: Any) -> Watched:
-    rung = [Ringing("rollback-probes", at(5), at(8), "It rang.")] if alarm else []
+    rung = [Ringing("ml-probes-local", at(5), at(8), "It rang.")] if alarm else []
     return Watched(
         OUTCOME,
         before="old",
         asked=at(1),
         requests=pd.DataFrame(requests, columns=pd.Index(Request._fields)),
-        ringing={"rollback-errors-a": [], "rollback-probes": rung},
+        ringing={"rollback-errors-a": [], "rollback-errors-b": [], "rollback-probes": rung},
         messages=[Message("event", at(9), "Deployment Ended", {})],
         **{
             "steps": [
@@ -55,6 +55,7 @@ SEEN = watched([request(second, version) for second, version in enumerate(VERSIO
 def test_the_moments_are_those_of_the_traffic_the_alarms_and_the_event() -> None:
     assert SEEN.moments == (at(1), at(3), at(5), at(7), at(9))
     assert SEEN.seconds_to_settle() == 2
+    assert SEEN.exposed_seconds() == 4
     assert SEEN.rang == ["rollback-probes"]
     assert SEEN.failed == 1
     assert SEEN.since_the_end()["version"].tolist() == ["old", "old"]
@@ -63,7 +64,7 @@ def test_the_moments_are_those_of_the_traffic_the_alarms_and_the_event() -> None
 def test_traffic_that_never_moved_has_nothing_to_settle() -> None:
     calm = watched([request(second, "old") for second in range(4)], alarm=False)
     assert calm.moments[1:4] == (None, None, None)
-    assert calm.seconds_to_settle() == 0
+    assert calm.seconds_to_settle() == calm.exposed_seconds() == 0
 
 
 def test_traffic_that_ends_with_a_failure_has_not_settled() -> None:
@@ -107,7 +108,8 @@ def test_deployments_are_compared_in_a_table() -> None:
         "outcome": "rolled_back",
         "alarm": "rollback-probes",
         "alarm after s": 4,
-        "settled after s": 2,
+        "exposed s": 4,
+        "whole s": 8,
         "requests": 11,
         "failed": 1,
         "wrong labels": 2,

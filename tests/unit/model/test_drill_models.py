@@ -39,7 +39,7 @@ def runner(graph: bytes) -> Run:
 
     def run(brightest: float) -> NDArray[np.float32]:
         scan = np.full((1, 3, 16, 16), BLACK, np.float32)
-        scan[:, :, 4:9, 4:9] = brightest
+        scan[:, :, 3:13, 3:13] = brightest
         (logits,) = session.run(None, {"pixels": scan})
         found: NDArray[np.float32] = logits
         return found

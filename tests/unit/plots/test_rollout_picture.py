@@ -36,14 +36,17 @@ ALARMS = pd.DataFrame(
 
 def test_a_rollout_shows_who_answered_what_failed_and_which_alarm_rang() -> None:
     drawn = rollout.timeline(
-        requests(), alarms=ALARMS, marks={"shift": at(2)}, names={"old": "good", "new": "bad"}
+        requests(),
+        alarms=ALARMS,
+        marks={"shift": at(2), "alarm": at(3.6), "back": at(3.7)},
+        names={"old": "good", "new": "bad"},
     )
     traffic, errors, latency, ringing = drawn.figure.axes
     stacked = {patch.get_label(): patch.get_data() for patch in traffic.patches}  # type: ignore[attr-defined]
     assert set(stacked) == {"good", "bad", "failed"}
-    assert stacked["good"].values.tolist() == [4, 4, 2, 2, 4, 4]
-    assert stacked["bad"].values.tolist() == [4, 4, 4, 3, 4, 4]
-    assert stacked["failed"].values.tolist() == [4, 4, 4, 4, 4, 4]
+    assert stacked["good"].values.tolist() == [4, 4, 2, 2, 4]
+    assert stacked["bad"].values.tolist() == [4, 4, 4, 3, 4]
+    assert stacked["failed"].values.tolist() == [4, 4, 4, 4, 4]
     failed, wrong = (
         [int(bar.get_height()) for bar in bars] for bars in np.split(np.array(errors.patches), 2)
     )
@@ -52,7 +55,7 @@ def test_a_rollout_shows_who_answered_what_failed_and_which_alarm_rang() -> None
     assert [tick.get_text() for tick in ringing.get_yticklabels()] == list(ALARMS["alarm"])
     (band,) = ringing.collections[0].get_paths()
     assert band.get_extents().bounds == pytest.approx((3.6, -0.3, 1.4, 0.6))
-    assert [text.get_text() for text in traffic.texts] == ["shift"]
+    assert [text.get_text() for text in traffic.texts] == ["shift", "alarm, back"]
     assert drawn.description == (
         "24 requests in 6 s, answered: 20 by good, 3 by bad; 1 failed. In alarm: rollback-errors-a."
     )
