@@ -1,5 +1,6 @@
 """The real ``serve`` command, as SageMaker starts it."""
 
+import base64
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import psutil
 import pytest
 import urllib3
 from PIL import Image
+from urllib3.filepost import encode_multipart_formdata
 
 from tests.fakes import models, pictures
 from tests.fakes.pictures import encoded
@@ -147,6 +149,14 @@ def test_hostile_input_leaves_it_healthy_and_its_memory_bounded(box: Box) -> Non
     assert found == {400, 413, 422}
     deep = box.invoke(b"[" * 5 * MEBIBYTE, {"Content-Type": "application/json"})
     assert deep[0] == 400
+    several = json.dumps([{"image": base64.b64encode(body).decode()} for body in bodies[:6]])
+    for _ in range(5):
+        status, answer = box.invoke(several.encode(), {"Content-Type": "application/json"})
+        entries = json.loads(answer)["predictions"]
+        assert (status, len(entries), "label" in answer.decode()) == (200, 6, False)
+    form, header = encode_multipart_formdata([(str(n), ("x", bytes(MEBIBYTE))) for n in range(20)])
+    for _ in range(5):
+        assert box.invoke(form, {"Content-Type": header})[0] == 200
     assert box.healthy()
     assert box.invoke(LIGHT)[0] == 200
     assert box.memory() - before < 60 * MEBIBYTE
