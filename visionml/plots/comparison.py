@@ -2,7 +2,7 @@
 
 from textwrap import wrap
 
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from visionml.contracts.evaluation import EvaluationReport
 from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, Picture, figure, styled
@@ -31,6 +31,7 @@ def champion(report: EvaluationReport) -> Picture:
     left.set_xlabel("images that it alone read rightly")
     left.set_title("Where they disagree")
     left.margins(x=0.15)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.axvline(0, color=GREY, linestyle="--")
     spread = [[found.difference - found.low], [found.high - found.difference]]
     colour = GREEN if found.better else ORANGE

@@ -105,6 +105,8 @@ def test_an_arrow_is_drawn_only_between_nodes_that_were_read() -> None:
 def test_a_challenger_is_shown_beside_the_champion() -> None:
     drawn = comparison.champion(REPORT.model_copy(update={"comparison": CHALLENGE}))
     assert drawn.description == "It is not better beyond noise."
+    ticks = drawn.figure.axes[0].get_xticks()
+    assert ticks.tolist() == np.round(ticks).tolist()
     assert drawn.png(dots_per_inch=60).startswith(b"\x89PNG")
 
 
