@@ -11,7 +11,7 @@ from visionml.guardrails.check import Subject
 Json = dict[str, Any]
 
 
-def settings(environment: str = "prod", **rollout: Any) -> Settings:
+def settings(environment: str = "prod", *, account: str | None = None, **rollout: Any) -> Settings:
     """Return settings of an environment of two instances, with these of the rollout."""
     serving: Json = {
         "initial_instances": 2,
@@ -19,7 +19,12 @@ def settings(environment: str = "prod", **rollout: Any) -> Settings:
         "rollout": {"approval": "manual", **rollout},
     }
     return Settings.model_validate(
-        {"environment": environment, "retain_data": True, "serving": serving}
+        {
+            "environment": environment,
+            "account": account,
+            "retain_data": True,
+            "serving": serving,
+        }
     )
 
 

@@ -72,11 +72,17 @@ class Stacks:
         self._platform = platform
         self._deployer = deployer
 
-    def synth(self, output: Path) -> list[str]:
-        """Write the templates and assets to a folder and return the names of the stacks."""
+    def synth(self, output: Path, *, guarded: bool = True) -> list[str]:
+        """Write the templates and assets to a folder and return the names of the stacks.
+
+        Raises
+        ------
+        InvalidInput
+            With `guarded`: a guardrail check found something.
+        """
         from visionml.cdk.synth import synthesise  # noqa: PLC0415 - takes seconds to import
 
-        assembly = synthesise(self._platform.settings, output)
+        assembly = synthesise(self._platform.settings, output, guarded=guarded)
         return [stack.stack_name for stack in assembly.stacks]
 
     def deploy(self, *, bootstrap: bool = False, on_progress: OnProgress | None = None) -> Deployed:
@@ -108,7 +114,7 @@ class Stacks:
         leftovers = Leftovers(self._platform)
         retained = self._platform.settings.retain_data
         with tempfile.TemporaryDirectory(prefix="visionml-") as folder:
-            self.synth(Path(folder))
+            self.synth(Path(folder), guarded=False)
             if not retained:
                 leftovers.release()
             self._deployer.destroy(Path(folder), on_progress=tell)
