@@ -422,3 +422,21 @@ def test_functions_leave_the_shards_of_a_job_and_only_of_small_versions(
     assert by_functions == by_job
     assert "Prepare" in trained.steps
     assert "PrepareShards" not in trained.steps
+
+
+def test_the_function_that_prepares_may_write_nowhere_else(platform: Deployed) -> None:
+    order = {
+        "split": "holdout",
+        "number": 0,
+        "dataset": "few-digits",
+        "dataset_version": platform.few.version,
+        "image_size": 8,
+        "prepared_s3_uri": uri(bucket(platform, "models"), "runs/"),
+    }
+    answer = platform.session.aws.client("lambda").invoke(
+        FunctionName=platform.session.names.function("shard_preparer"), Payload=json.dumps(order)
+    )
+    error = json.loads(answer["Payload"].read())
+    assert answer["FunctionError"] == "Unhandled"
+    assert error["errorType"] == "AccessDenied"
+    assert "s3:PutObject" in error["errorMessage"]
