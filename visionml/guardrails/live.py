@@ -63,7 +63,7 @@ def _endpoint(standing: Standing, serving: ServingSettings) -> Iterator[Finding]
         return
     if status != IN_SERVICE:
         advice = (
-            "Delete it and deploy the serving stack again."
+            "docs/operations.md says how to create it again."
             if status == "Failed"
             else "Wait until the update has ended."
         )
