@@ -5,9 +5,9 @@
 >>> session.models.registered()
 
 A session's attributes are desks: ``stacks``, ``datasets``, ``runs``, ``tuning``, ``studio``,
-``models``, ``endpoint``, ``api``, ``lineage``, ``alarms``, ``traffic`` and ``drill``. Every
-environment offers the same; only here, and in the command line, is it decided whether an
-environment is the embedded AWS or an account.
+``models``, ``deployments``, ``endpoint``, ``api``, ``lineage``, ``alarms``, ``traffic`` and
+``drill``. Every environment offers the same; only here, and in the command line, is it decided
+whether an environment is the embedded AWS or an account.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +23,7 @@ from visionml.desks.api import Api
 from visionml.desks.card import Card
 from visionml.desks.cdk_cli import CdkCli
 from visionml.desks.datasets import Datasets
+from visionml.desks.deployments import Deployments
 from visionml.desks.drill import Drill
 from visionml.desks.endpoint import Endpoint
 from visionml.desks.guardrails import Guardrails
@@ -54,6 +55,7 @@ class Session:
         self.tuning = Tuning(platform)
         self.studio = Studio(platform)
         self.models = Models(platform)
+        self.deployments = Deployments(platform)
         self.endpoint = Endpoint(platform)
         self.api = Api(platform)
         self.lineage = Lineage(platform)

@@ -36,6 +36,6 @@ class MemoryObjects:
         for address in sorted(self.objects):
             if address.startswith(prefix):
                 yield address.removeprefix("s3://").partition("/")[2]
+
     def delete(self, address: str) -> None:
         self.objects.pop(address, None)
-

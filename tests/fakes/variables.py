@@ -35,6 +35,9 @@ VARIABLES = {
     "REUSE_DAYS": "23",
     "TUNING_SECONDS": "3600",
     "TRAINING_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:training",
+    "DEPLOYMENT_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:deployment",
+    "TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alarms",
+    "MODELS_DAYS": "90",
     "RUN_TEMPLATE": '{"dataset":"digits","architecture":"small-cnn","image_size":32,'
     '"hyperparameters":{}}',
 }

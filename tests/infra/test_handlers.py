@@ -20,7 +20,9 @@ from visionml.contracts.preparation import SHARD_BYTES, SHARD_SECONDS
 from visionml.errors import NotFound
 
 RECORDS: dict[str, type[HandlerEnvironment]] = {
+    "active_version_watcher": records.VersionWatcherEnvironment,
     "candidate_chooser": records.CandidateChooserEnvironment,
+    "deployment_cleaner": records.DeploymentCleanerEnvironment,
     "deployment_planner": records.DeploymentPlannerEnvironment,
     "deployment_prober": records.DeploymentProberEnvironment,
     "deployment_recorder": records.DeploymentRecorderEnvironment,

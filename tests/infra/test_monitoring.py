@@ -15,6 +15,7 @@ THRESHOLDS = {
     "training-failures": 0,
     "deployment-failures": 0,
     "training-trigger-errors": 0,
+    "active-version-errors": 0,
 }
 ROLLBACK_THRESHOLDS = {
     "rollback-errors-a": 0.01,

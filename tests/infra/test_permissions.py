@@ -14,6 +14,9 @@ WITHOUT_RESOURCES = {
     "cloudwatch:PutMetricData",
     "cloudwatch:DescribeAlarms",
     "ecr:GetAuthorizationToken",
+    # what deployments made
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListModels",
     # X-Ray
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
@@ -41,6 +44,17 @@ WITHOUT_RESOURCES = {
     "ec2:DescribeVpcs",
     "ec2:UnassignPrivateIpAddresses",
 }
+
+DELETES = {
+    "HandlersActiveVersionWatcher": {"ssm:DeleteParameter"},
+    "HandlersDeploymentCleaner": {
+        "s3:DeleteObject",
+        "sagemaker:DeleteEndpoint",
+        "sagemaker:DeleteEndpointConfig",
+        "sagemaker:DeleteModel",
+    },
+}
+"""What roles may delete, by the beginning of their logical ids."""
 
 
 def listed(value: Any) -> list[Any]:
@@ -240,15 +254,21 @@ def test_the_training_machine_may_await_the_jobs_it_starts(environment: Synthesi
     assert "events:PutEvents" in found
 
 
-def test_nobody_may_delete(environment: Synthesised) -> None:
-    deleting = {
-        action
-        for statement in statements(environment)
-        for action in listed(statement["Action"])
-        if action.split(":")[1].startswith("Delete")
-    }
+def test_only_those_who_clean_up_may_delete_and_only_that(environment: Synthesised) -> None:
+    deleting: dict[str, set[str]] = {}
+    for policy in environment.properties("AWS::IAM::Policy"):
+        role = next(
+            (each for each in DELETES if text(policy["Roles"][0]).startswith(f"<{each}")), ""
+        )
+        deleting.setdefault(role, set()).update(
+            action
+            for statement in policy["PolicyDocument"]["Statement"]
+            for action in listed(statement["Action"])
+            if action.split(":")[1].startswith("Delete")
+        )
 
-    assert deleting <= WITHOUT_RESOURCES
+    assert deleting.pop("") <= WITHOUT_RESOURCES
+    assert {role: found - WITHOUT_RESOURCES for role, found in deleting.items()} == DELETES
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import typer
 from visionml.cli.check import check
 from visionml.cli.datasets import dataset
 from visionml.cli.demo import demo
+from visionml.cli.deployments import deployments, promote, rollback, traffic
 from visionml.cli.local import local
-from visionml.cli.models import evaluate, lineage, predict, promote
+from visionml.cli.models import evaluate, lineage, predict
 from visionml.cli.stacks import deploy, destroy, synth
 from visionml.cli.training import train
 from visionml.errors import VisionmlError
@@ -34,6 +35,9 @@ app.add_typer(dataset, rich_help_panel="Models")
 app.command(rich_help_panel="Models")(train)
 app.command(rich_help_panel="Models")(evaluate)
 app.command(rich_help_panel="Models")(promote)
+app.command(rich_help_panel="Models")(rollback)
+app.command(rich_help_panel="Models")(traffic)
+app.command(rich_help_panel="Models")(deployments)
 app.command(rich_help_panel="Models")(predict)
 app.command(rich_help_panel="Models")(lineage)
 

@@ -1,4 +1,4 @@
-"""``visionml evaluate``, ``promote``, ``predict`` and ``lineage``."""
+"""``visionml evaluate``, ``predict`` and ``lineage``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,6 @@ from visionml.cli.options import (
     print_frame,
     print_json,
     print_pairs,
-    progress,
 )
 
 OptionalVersion = Annotated[
@@ -44,17 +43,6 @@ def evaluate(
         "misread": len(report.misread),
     }
     print_pairs(facts, as_json=False)
-
-
-def promote(
-    version: OptionalVersion = None, *, environment: Environment = "local", as_json: AsJson = False
-) -> None:
-    """Put a registered model version on the endpoint."""
-    from visionml import workbench
-
-    session = workbench.open(environment, say=progress(as_json=as_json))
-    outcome = session.models.promote(version or session.models.latest().version)
-    print_pairs(outcome.model_dump(mode="json"), as_json=as_json)
 
 
 def predict(image: Image, *, environment: Environment = "local", as_json: AsJson = False) -> None:

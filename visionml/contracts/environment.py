@@ -142,3 +142,27 @@ class DeploymentRecorderEnvironment(HandlerEnvironment):
     lineage_table: str
     resource_prefix: str
     endpoint_name: str
+
+
+class VersionWatcherEnvironment(HandlerEnvironment):
+    """``handlers/active_version_watcher.py``: keeps active-version and what serves the same."""
+
+    resource_prefix: str
+    environment: str
+    endpoint_name: str
+    lineage_table: str
+    deployment_machine_arn: str
+    topic_arn: str
+
+
+class DeploymentCleanerEnvironment(HandlerEnvironment):
+    """``handlers/deployment_cleaner.py``: removes what past deployments left."""
+
+    resource_prefix: str
+    environment: str
+    endpoint_name: str
+    staging_endpoint: str
+    lineage_table: str
+    deployment_machine_arn: str
+    models_days: int
+    """How long a retired model can be put back into production."""

@@ -6,7 +6,7 @@ put back by hand, from the console alone.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -100,14 +100,14 @@ def due(
     *,
     past: Past,
     in_use: InUse,
-    restorable: Collection[str],
+    restorable: Callable[[str], bool],
     now: datetime,
     models_days: int,
     batch: int = LARGEST_BATCH,
 ) -> Removal:
     """Return what goes now: the oldest first, at most `batch` models and configurations.
 
-    `restorable` are the versions that have not been cleaned yet; at most `batch` of them go, too.
+    Versions go too, at most `batch` of them; `restorable` says which have not been cleaned yet.
     """
     limit = now - timedelta(days=models_days)
     ended = past.ended()
@@ -128,8 +128,8 @@ def due(
     versions = [
         version
         for version, moment in reversed(list(past.versions().items()))
-        if version in restorable and version not in in_use.versions
-        if moment is not None and moment < limit
+        if version not in in_use.versions and moment is not None and moment < limit
+        if restorable(version)
     ]
     return Removal(tuple(old[:batch]), tuple(versions[:batch]))
 

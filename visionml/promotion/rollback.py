@@ -1,7 +1,7 @@
 """Back to a version that has served: which one, whether it can be, and one start for many."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,8 @@ _ANOTHER = "Choose one that has served: `visionml rollback --to VERSION`."
 def previous(lineage: Lineage, now: InService) -> str:
     """Return the version that a rollback leads to: the one that served before.
 
-    Where what serves came by a rollback already, it is that version itself: going back is done
-    once, until something is promoted again.
+    Where what serves came by going back, it is that version itself: going back is done once,
+    whoever else asks for it, until another version takes over.
 
     Raises
     ------
@@ -43,17 +43,46 @@ def previous(lineage: Lineage, now: InService) -> str:
             f"There is nothing to go back from: {now.endpoint.name} serves no registered version.",
             hint="Promote one first: `visionml promote`.",
         )
-    node = lineage.find(deployment_node(now.deployment_id)) if now.deployment_id else None
-    if node and node.facts.get("kind") == "rollback":
+    way, went_back = _way_here(_promoted(lineage, now))
+    if now.version in way and (went_back or way[-1] != now.version):
         return now.version
-    for promoted in lineage.with_status("promoted"):
-        version = promoted.facts.get("model_version")
-        if version != now.version:
-            return str(version)
-    raise NotFound(
-        f"There is nothing to go back to: no version has served before {now.version}.",
-        hint="Promote another one: `visionml promote VERSION`.",
-    )
+    earlier = [version for version in way if version != now.version]
+    if not earlier:
+        raise NotFound(
+            f"There is nothing to go back to: no version has served before {now.version}.",
+            hint="Promote another one: `visionml promote VERSION`.",
+        )
+    return earlier[-1]
+
+
+def _promoted(lineage: Lineage, now: InService) -> list[Node]:
+    """Return the deployments that changed what serves, the oldest first.
+
+    The last one is read itself: the index by status may know it a moment later.
+    """
+    found = {node.id: node for node in lineage.with_status("promoted")}
+    last = lineage.find(deployment_node(now.deployment_id)) if now.deployment_id else None
+    if last and last.status == "promoted":
+        found[last.id] = last
+    return sorted(found.values(), key=lambda node: node.timestamp)
+
+
+def _way_here(promoted: Iterable[Node]) -> tuple[list[str], bool]:
+    """Return the versions by which the last one was reached, and whether by going back to it.
+
+    Going back takes away the versions that came after; so does no other deployment.
+    """
+    way: list[str] = []
+    went_back = False
+    for node in promoted:
+        version = str(node.facts.get("model_version"))
+        went_back = node.facts.get("kind") == "rollback" and version in way
+        if went_back:
+            while way[-1] != version:
+                way.pop()
+        elif way[-1:] != [version]:
+            way.append(version)
+    return way, went_back
 
 
 def restorable(

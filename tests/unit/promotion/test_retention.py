@@ -45,7 +45,7 @@ class Made:
             self.hosted,
             past=past,
             in_use=retention.used(past, self.story.now, models=[config], running=running),
-            restorable={each.version for each in self.story.versions.registered()},
+            restorable=lambda version: self.story.versions.find(version) is not None,
             now=MOMENT + day * DAY,
             models_days=days,
             batch=batch,
@@ -127,7 +127,7 @@ def test_what_was_cleaned_already_is_not_named_again(made: Made) -> None:
         [],
         past=past,
         in_use=retention.used(past, made.story.now, models=[], running=[]),
-        restorable=(),
+        restorable=lambda _version: False,
         now=MOMENT + 10_000 * DAY,
         models_days=1,
     )

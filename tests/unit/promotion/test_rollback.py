@@ -101,6 +101,18 @@ def test_after_another_promotion_a_rollback_leads_back_again() -> None:
     assert rollback.previous(story.lineage, story.now) == FIRST
 
 
+def test_going_forward_by_hand_to_what_was_left_can_be_taken_back_again() -> None:
+    story = Story(
+        *PROMOTED_TWICE, (FIRST, "rollback", "promoted"), (SECOND, "rollback", "promoted")
+    )
+    assert rollback.previous(story.lineage, story.now) == FIRST
+
+
+def test_an_endpoint_put_back_in_the_console_counts_as_gone_back() -> None:
+    story = Story(*PROMOTED_TWICE)
+    assert rollback.previous(story.lineage, replace(story.now, version=FIRST)) == FIRST
+
+
 def test_without_an_earlier_version_there_is_nothing_to_go_back_to() -> None:
     story = Story((FIRST, "promotion", "promoted"))
     with pytest.raises(NotFound, match=f"no version has served before {FIRST}"):

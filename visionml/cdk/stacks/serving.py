@@ -17,6 +17,7 @@ from visionml.cdk.units.permissions import look_at_alarms
 from visionml.cdk.units.sagemaker_role import SagemakerRole
 from visionml.cdk.units.seed_endpoint import SeedEndpoint
 from visionml.cdk.units.serving_functions import ServingFunctions
+from visionml.cdk.units.version_functions import VersionFunctions
 from visionml.contracts.settings import Settings
 
 
@@ -40,21 +41,30 @@ class ServingStack(PlatformStack):
         self._notifications = monitoring.notifications
         self.hosting_role = self._hosting_role()
         self.endpoint = self._endpoint()
+        handlers = Handlers(
+            self,
+            "Handlers",
+            settings=settings,
+            names=self.names,
+            logs_key=storage.keys.operations,
+            placement=network.placement,
+        )
         self.functions = ServingFunctions(
             self,
             "Functions",
-            handlers=Handlers(
-                self,
-                "Handlers",
-                settings=settings,
-                names=self.names,
-                logs_key=storage.keys.operations,
-                placement=network.placement,
-            ),
+            handlers=handlers,
             buckets=storage.buckets,
             lineage=storage.lineage,
         )
         self.machine = self._machine()
+        self.versions = VersionFunctions(
+            self,
+            "Versions",
+            handlers=handlers,
+            buckets=storage.buckets,
+            lineage=storage.lineage,
+            notifications=monitoring.notifications,
+        )
         self.api = InferenceApi(
             self,
             "Inference",

@@ -16,7 +16,7 @@ from constructs import Construct
 from visionml.cdk.findings import acknowledge
 from visionml.cdk.units.keys import Keys
 from visionml.cdk.units.lifetime import removal_policy
-from visionml.cdk.units.permissions import read_objects, write_objects
+from visionml.cdk.units.permissions import delete_objects, read_objects, write_objects
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
@@ -108,6 +108,10 @@ class Buckets(Construct):
     def let_write(self, role: Role, kind: str, *, prefix: str) -> None:
         """Allow reading and writing the objects below a prefix of a bucket."""
         write_objects(role, self.name(kind), self._keys[kind], prefix=prefix)
+
+    def let_delete(self, role: Role, kind: str, *, prefix: str) -> None:
+        """Allow deleting the objects below a prefix of a bucket."""
+        delete_objects(role, self.name(kind), prefix=prefix)
 
     def name(self, kind: str) -> str:
         """Return a bucket's name as text that any stack may use."""

@@ -73,3 +73,13 @@ class Lineage(Construct):
         """Allow reading and writing single items: no query, index, scan or deletion."""
         allow(role, ["dynamodb:GetItem", "dynamodb:PutItem"], [self.table.table_arn])
         self._key.grant(role, *_KEY_ACTIONS)
+
+    def let_read(self, role: Role) -> None:
+        """Allow reading nodes, their edges, and the nodes of a status."""
+        table = self.table.table_arn
+        allow(
+            role,
+            ["dynamodb:GetItem", "dynamodb:Query"],
+            [table, f"{table}/index/{STATUS_INDEX}"],
+        )
+        self._key.grant(role, "kms:Decrypt")

@@ -28,6 +28,7 @@ INTERFACE_ENDPOINTS = {
     "Monitoring": InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
     "SagemakerApi": InterfaceVpcEndpointAwsService.SAGEMAKER_API,
     "SagemakerRuntime": InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
+    "Sns": InterfaceVpcEndpointAwsService.SNS,
     "Ssm": InterfaceVpcEndpointAwsService.SSM,
     "States": InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,
 }

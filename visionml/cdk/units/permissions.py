@@ -86,6 +86,13 @@ def register_models(role: Role, names: Names) -> None:
     allow(role, ["ssm:GetParameter", "ssm:PutParameter"], [versions], because=_VERSIONS)
 
 
+def delete_objects(role: Role, bucket: str, *, prefix: str) -> None:
+    """Allow deleting the objects below a prefix; earlier versions of them stay."""
+    objects = f"arn:{Stack.of(role).partition}:s3:::{bucket}/{prefix}*"
+    reason = f"The objects below {prefix} come and go while the role stays."
+    allow(role, ["s3:DeleteObject"], [objects], because=reason)
+
+
 def look_up_jobs(role: Role, *verbs: str) -> None:
     """Allow reading what became of the jobs of runs; `verbs` such as ``DescribeTrainingJob``."""
     for verb in verbs:
@@ -149,6 +156,35 @@ def look_up_what_serves(role: Role, names: Names) -> None:
         resources = [arn(role, "sagemaker", f"{kind}/{name}") for name in found]
         allow(role, [f"sagemaker:{action}"], resources, because=reason)
     use_endpoint(role, names, "DescribeEndpoint")
+
+
+def correct_active_version(role: Role, names: Names) -> None:
+    """Allow saying which version is in production, or that none is."""
+    active = arn(role, "ssm", f"parameter{names.active_version_parameter}")
+    allow(role, ["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"], [active])
+
+
+def list_executions(role: Role, machine_arn: str) -> None:
+    """Allow listing a state machine's executions."""
+    allow(role, ["states:ListExecutions"], [machine_arn])
+
+
+def clean_up_deployments(role: Role, names: Names) -> None:
+    """Allow deleting what deployments made, and marking versions that cannot come back."""
+    reason = "Models and configurations are named by their deployment, unknown until then."
+    for action, kind in {"DeleteModel": "model", "DeleteEndpointConfig": "endpoint-config"}.items():
+        made = arn(role, "sagemaker", f"{kind}/{names.deployed('*')}")
+        allow(role, [f"sagemaker:{action}"], [made], because=reason)
+    staging = arn(role, "sagemaker", f"endpoint/{names.staging_endpoint}")
+    allow(role, ["sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint"], [staging])
+    allow(
+        role,
+        ["sagemaker:ListModels", "sagemaker:ListEndpointConfigs"],
+        ["*"],
+        because="Listing models and configurations knows no resources.",
+    )
+    versions = arn(role, "ssm", f"parameter{names.version_parameter('*')}")
+    allow(role, ["ssm:PutParameter"], [versions], because=_VERSIONS)
 
 
 def use_endpoint(role: Role, names: Names, *actions: str) -> None:

@@ -107,7 +107,14 @@ def _control(names: Names, account: str) -> list[Signal]:
         function_errors(names.function("run_starter")),
         0,
     )
-    return [*failures, untriggered]
+    unwatched = Signal(
+        "active-version-errors",
+        "Changes of active-version that nobody acted on",
+        "The Lambda function that watches active-version raised an error.",
+        function_errors(names.function("active_version_watcher")),
+        0,
+    )
+    return [*failures, untriggered, unwatched]
 
 
 def function_errors(function: str) -> Metric:
