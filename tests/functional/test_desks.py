@@ -165,7 +165,7 @@ def test_sagemakers_sdk_trains_as_the_run_did_and_registers_nothing(
         cwd=local_project.folder.parent,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
