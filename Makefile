@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 AWS_CLI := .venv-aws/.installed
+PEERS := .venv-peers/.installed
 PIP := -m pip --disable-pip-version-check --no-input
 
 # The first suitable interpreter, the machine's own before others. PYTHON=/path/to/python overrules it.
@@ -68,6 +69,17 @@ $(AWS_CLI): Makefile
 	@$(find_python); \
 	if ! .venv-aws/bin/python -c 'import pip' >/dev/null 2>&1; then "$$python" -m venv --clear .venv-aws; fi
 	@.venv-aws/bin/python $(PIP) install --quiet awscli==1.45.64
+	@touch $@
+
+# What `make bench` compares serving with; none of it is needed for anything else.
+.PHONY: peers
+peers: $(PEERS) ## Install other model servers into .venv-peers
+
+$(PEERS): Makefile
+	@$(find_python); \
+	if ! .venv-peers/bin/python -c 'import pip' >/dev/null 2>&1; then "$$python" -m venv --clear .venv-peers; fi
+	@.venv-peers/bin/python $(PIP) install --quiet litserve==0.2.19 bentoml==1.4.39 onnxruntime==1.31.0 \
+		numpy==2.4.6 pillow pydantic
 	@touch $@
 
 .PHONY: lock

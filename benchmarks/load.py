@@ -26,24 +26,25 @@ class Load:
 
 
 class Caller:
-    """Sends the same image to one server over and over."""
+    """Sends the same body to one server over and over."""
 
     def __init__(
         self,
         port: int,
-        image: bytes,
+        body: bytes,
         *,
+        content_type: str = "image/jpeg",
         path: str = "/invocations",
         attributes: str = "",
         connections: int = 8,
     ) -> None:
         asked = f"X-Amzn-SageMaker-Custom-Attributes: {attributes}\r\n" if attributes else ""
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n{asked}"
-            f"Content-Length: {len(image)}\r\n\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\n"
+            f"{asked}Content-Length: {len(body)}\r\n\r\n"
         )
         self._port = port
-        self._request = head.encode() + image
+        self._request = head.encode() + body
         self._connections = connections
 
     def closed_loop(self, seconds: float) -> Load:

@@ -55,12 +55,28 @@ def ours(base: Path, **variables: str) -> Iterator[Server]:
         yield server
 
 
+PEERS = ("FastAPI", "LitServe", "BentoML", "multi-model-server", "TorchServe", "Ray Serve")
+_INTERPRETERS = (Path(sys.executable), ROOT / ".venv-peers" / "bin" / "python")
+_SERVED = {name: f"{name.lower()}_server" for name in PEERS[:3]}
+
+
+def installed() -> Iterator[tuple[str, Path]]:
+    """Yield the peers that can be started, and the Python that has them: `make peers`."""
+    for name in _SERVED:
+        for python in _INTERPRETERS:
+            if python.exists() and not subprocess.call(
+                [str(python), "-c", f"import {name.lower()}"], stderr=subprocess.DEVNULL
+            ):
+                yield name, python
+                break
+
+
 @contextmanager
-def fastapi(model: Path) -> Iterator[Server]:
-    """Serve the model as most people write it."""
+def peer(name: str, python: Path, model: Path) -> Iterator[Server]:
+    """Serve the model as most people write it with one of the peers."""
     port = _free_port()
-    command = [sys.executable, "-m", "benchmarks.fastapi_server", str(model), str(port)]
-    with _running(command, port, {}) as server:
+    command = [str(python), "-m", f"benchmarks.{_SERVED[name]}", str(model), str(port)]
+    with _running(command, port, {"BENTOML_DO_NOT_TRACK": "True"}) as server:
         yield server
 
 
@@ -68,7 +84,11 @@ def fastapi(model: Path) -> Iterator[Server]:
 def _running(command: list[str], port: int, environment: Mapping[str, str]) -> Iterator[Server]:
     began = time.perf_counter()
     process = subprocess.Popen(
-        command, env={**os.environ, **environment}, cwd=ROOT, stdout=subprocess.DEVNULL
+        command,
+        env={**os.environ, **environment},
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         while True:
@@ -82,8 +102,21 @@ def _running(command: list[str], port: int, environment: Mapping[str, str]) -> I
                 time.sleep(0.01)
         yield Server(process, port, time.perf_counter() - began)
     finally:
-        process.terminate()
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a server, and what it has started and does not end itself."""
+    children = psutil.Process(process.pid).children(recursive=True) if not process.poll() else []
+    process.terminate()
+    try:
         process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    for child in alive:
+        child.kill()
 
 
 def _free_port() -> int:

@@ -4,7 +4,7 @@ The limit decodes and predicts in one process a core, without HTTP. Peers that a
 the same image and model in the way that most people write it.
 """
 
-import importlib.util
+import base64
 import json
 import multiprocessing
 import os
@@ -29,17 +29,10 @@ from visionml.model.predict import Predictor
 
 _ROUNDS = 5
 _SLICE_SECONDS = 1.5
+_WARM_UP_SECONDS = 1.0
 _PAIRS = 41
 _PAIR_SECONDS = 0.35
 _FURTHER_MODELS = 4
-_PEERS = {
-    "FastAPI": "fastapi",
-    "multi-model-server": "multi_model_server",
-    "TorchServe": "ts",
-    "LitServe": "litserve",
-    "BentoML": "bentoml",
-    "Ray Serve": "ray.serve",
-}
 
 
 def serving_throughput() -> Row:
@@ -59,10 +52,12 @@ def _rows() -> tuple[Row, Row]:
         model = Path(base) / "model"
         write_small_cnn(model)
         bare = stack.enter_context(_bare(model, image))
-        running = {"ours": stack.enter_context(servers.ours(Path(base)))}
-        if importlib.util.find_spec(_PEERS["FastAPI"]):
-            running["FastAPI"] = stack.enter_context(servers.fastapi(model))
-        callers = {name: Caller(server.port, image) for name, server in running.items()}
+        callers = {"ours": Caller(stack.enter_context(servers.ours(Path(base))).port, image)}
+        for name, python in servers.installed():
+            port = stack.enter_context(servers.peer(name, python, model)).port
+            callers[name] = _peer_caller(name, port, image)
+        for caller in callers.values():
+            caller.closed_loop(_WARM_UP_SECONDS)
         rates: dict[str, list[float]] = {"limit": [], **{name: [] for name in callers}}
         tails: dict[str, list[float]] = {"limit": [], **{name: [] for name in callers}}
         for _ in range(_ROUNDS):
@@ -75,9 +70,16 @@ def _rows() -> tuple[Row, Row]:
                 half = caller.steady(_SLICE_SECONDS, rate=min(rates[name]) / 2)
                 tails[name].append(half.percentile(0.99) * 1e3)
     return (
-        row("serving_throughput", "requests/s", rates, higher_is_better=True, peers=(*_PEERS,)),
-        row("serving_p99_half_load", "ms", tails, peers=(*_PEERS,)),
+        row("serving_throughput", "requests/s", rates, higher_is_better=True, peers=servers.PEERS),
+        row("serving_p99_half_load", "ms", tails, peers=servers.PEERS),
     )
+
+
+def _peer_caller(name: str, port: int, image: bytes) -> Caller:
+    if name != "LitServe":
+        return Caller(port, image)
+    body = json.dumps({"image": base64.b64encode(image).decode()}).encode()
+    return Caller(port, body, content_type="application/json")
 
 
 def serving_throughput_resnet18() -> Row:
