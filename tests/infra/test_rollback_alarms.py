@@ -1,10 +1,12 @@
 """The alarms that take a rollout back: what they watch, how soon, and what leaves them quiet."""
 
+import re
 from typing import Any
 
 import pytest
 
 from tests.infra.conftest import Synthesised
+from visionml.cdk.bundle import ROOT
 from visionml.contracts.names import Names
 
 
@@ -71,3 +73,18 @@ def test_wrong_answers_to_known_images_alarm(local: Synthesised) -> None:
     assert probes["ComparisonOperator"] == "LessThanThreshold"
     assert probes["Threshold"] == local.settings.alarms.probe_accuracy
     assert dimensions(probes) == {"EndpointName": "ml-pipeline-endpoint-local-us-east-1"}
+
+
+def test_the_runbook_has_an_entry_for_every_alarm(local: Synthesised) -> None:
+    names = Names.of(local.settings)
+    told = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    entries = set(
+        re.findall(r"[a-z0-9-]+", " ".join(re.findall(r"^###.*|^\|.*", told, re.MULTILINE)))
+    )
+    ending = f"-{names.environment}-{names.region}"
+    alarms = {
+        each["AlarmName"].removeprefix(f"{names.prefix}-").removesuffix(ending)
+        for each in local.properties("AWS::CloudWatch::Alarm")
+    }
+
+    assert alarms <= entries
