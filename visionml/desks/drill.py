@@ -32,7 +32,7 @@ from visionml.desks.platform import Platform
 from visionml.desks.runs import Runs, TrainingRun
 from visionml.desks.traffic import Flow, Traffic
 from visionml.desks.watched import Watched
-from visionml.errors import Conflict, JobFailed, NotFound
+from visionml.errors import Conflict, JobFailed
 
 Fault = Literal["mislabelled", "slow", "brittle"]
 
@@ -46,6 +46,7 @@ _QUIET_SECONDS = 600.0
 _LOOK_SECONDS = 0.5
 _MESSAGE_SECONDS = 60.0
 _SETTLED_ANSWERS = 10
+_ANOTHER_SEED = 1
 _MODEL_FAILED = "failed with status 500"
 """What a container says whose model raised an error."""
 
@@ -117,19 +118,23 @@ class Drill:
     def challenger(self, dataset: str) -> str:
         """Return the newest registered version of a dataset that does not serve.
 
+        Where there is none, one is trained.
+
         Raises
         ------
         NotFound
-            There is none.
+            There is no such dataset.
+        GateFailed
+            The new one does not pass the gates.
         """
         active = self._models.active()
         for record in self._platform.versions.registered():
             if record.dataset == dataset and record.version != active:
                 return record.version
-        raise NotFound(
-            f"No version of {dataset} waits for its promotion.",
-            hint="Train another one: `visionml train`.",
-        )
+        version = self._datasets.open(dataset).version
+        run = self._runs.start(dataset, version, seed=_ANOTHER_SEED)
+        run.watch(on_step=lambda _step: None)
+        return run.run_id
 
     def rehearse(
         self, fault: Fault, version: str, samples: Sequence[Sample], *, rate: float = 10
