@@ -27,6 +27,7 @@ VARIABLES = {
     "MAXIMUM_CALIBRATION_ERROR": "0.15",
     "MAXIMUM_LATENCY_MS": "500.0",
     "UPLOAD_LIMIT_BYTES": "10485760",
+    "EVENTS_STREAM": "ml-pipeline-events-local-us-east-1",
     "PROBES": "20",
     "DATASETS_BUCKET": "datasets",
     "LAMBDA_PREPARE_IMAGES": "5000",

@@ -36,6 +36,8 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
 LARGEST_IMAGE_GB = 50_000_000 * 3 / 2**30
 """Decoded; by `images.pixel_limit`."""
 SHARD_GB = SHARD_BYTES / 2**30
+SHARED = {"__init__", "answering", "observability"}
+"""Modules beside the handlers that are none."""
 HEAVY = ("torch", "numpy", "pandas", "onnxruntime", "pyvips", "aws_cdk", "starlette")
 
 
@@ -65,7 +67,7 @@ def variables(function: dict[str, Any]) -> dict[str, str]:
 def test_every_handler_is_deployed(environment: Synthesised) -> None:
     written = {path.stem for path in (ROOT / "visionml" / "handlers").glob("*.py")}
 
-    assert set(functions(environment)) == set(RECORDS) == written - {"__init__", "observability"}
+    assert set(functions(environment)) == set(RECORDS) == written - SHARED
 
 
 @pytest.mark.parametrize("module", RECORDS)

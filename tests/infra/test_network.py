@@ -42,6 +42,7 @@ def test_interface_endpoints_are_paid_for_in_private_networks_only(
     assert private == (environment.settings.environment in {"staging", "prod"})
     assert sorted(interfaces) == (
         [
+            "com.amazonaws.us-east-1.kinesis-streams",
             "com.amazonaws.us-east-1.monitoring",
             "com.amazonaws.us-east-1.sagemaker.api",
             "com.amazonaws.us-east-1.sagemaker.runtime",

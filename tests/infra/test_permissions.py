@@ -211,7 +211,7 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
                 "ssm:PutParameter",
             },
         ),
-        ("HandlersInferenceAdapter", {"sagemaker:InvokeEndpoint"}),
+        ("HandlersInferenceAdapter", {"kinesis:PutRecord", "sagemaker:InvokeEndpoint"}),
     ],
 )
 def test_each_function_may_do_its_own_work_and_nothing_else(

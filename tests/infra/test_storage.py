@@ -3,8 +3,10 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Match, Template
 from aws_cdk.aws_kms import Key
 
+from tests.fakes.cloudformation import text
 from tests.infra.conftest import Synthesised
 from visionml.cdk.units.lineage import Lineage
+from visionml.cdk.units.streams import shards
 from visionml.contracts import settings
 from visionml.contracts.names import Names
 
@@ -18,6 +20,7 @@ PINNED = {
         "LogsBucket",
     },
     "AWS::DynamoDB::Table": {"LineageTable"},
+    "AWS::Kinesis::Stream": {"EventsStream"},
     "AWS::KMS::Key": {"ImagesKey", "ModelsKey", "RecordsKey", "OperationsKey"},
 }
 
@@ -137,3 +140,20 @@ def test_buckets_of_an_unknown_account_are_named_by_the_account_they_come_to(
     raw = prod.resources("AWS::S3::Bucket")["Storage/RawBucket"]["Properties"]["BucketName"]
 
     assert raw == {"Fn::Join": ["", ["ml-pipeline-raw-prod-us-east-1-", {"Ref": "AWS::AccountId"}]]}
+
+
+def test_streams_are_encrypted_and_named_by_the_contract(environment: Synthesised) -> None:
+    (events,) = environment.properties("AWS::Kinesis::Stream")
+
+    assert events["Name"] == Names.of(environment.settings).events_stream
+    assert events["StreamEncryption"]["EncryptionType"] == "KMS"
+    assert text(events["StreamEncryption"]["KeyId"]) == "<RecordsKey.Arn>"
+    assert events["ShardCount"] == environment.settings.stream.minimum_shards
+
+
+@pytest.mark.parametrize(
+    ("predictions", "count"), [(1, 2), (100_000, 2), (17_280_000, 2), (17_280_001, 3)]
+)
+def test_shards_follow_from_a_days_predictions(predictions: int, count: int) -> None:
+    chosen = settings.load("dev", {"predictions_per_day": predictions})
+    assert shards(chosen) == count

@@ -30,8 +30,11 @@ def invoke(
     content_type: str,
     variant: str | None = None,
     inference_id: str = "",
+    attributes: str = "",
 ) -> Invocation:
     """Send `body` to an endpoint, to one `variant` of it where one is named.
+
+    `attributes` are SageMaker's custom ones, which the container is handed.
 
     Raises
     ------
@@ -41,6 +44,7 @@ def invoke(
         SageMaker refused the call itself.
     """
     optional: dict[str, Any] = {"TargetVariant": variant, "InferenceId": inference_id}
+    optional["CustomAttributes"] = attributes
     with translated(f"invoke the endpoint {endpoint}"):
         try:
             answer = runtime.invoke_endpoint(

@@ -24,6 +24,8 @@ HANDLERS = (
     "visionml/promotion",
     "visionml/serving/__init__.py",
     "visionml/serving/adapter.py",
+    "visionml/serving/payload.py",
+    "visionml/serving/publisher.py",
     "visionml/serving/statuses.py",
     "visionml/handlers",
 )

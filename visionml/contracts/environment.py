@@ -39,6 +39,7 @@ class AdapterEnvironment(HandlerEnvironment):
 
     endpoint_name: str
     upload_limit_bytes: int
+    events_stream: str
 
 
 class GateEnvironment(HandlerEnvironment, Gates):

@@ -3,7 +3,13 @@
 import base64
 import struct
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image")
+"""The media types under which an image itself is sent."""
+JSON_TYPE = "application/json"
+HASH_HEADER = "x-image-sha256"
+"""Names the image by its SHA-256, in hexadecimal; checked against what was sent."""
 
 PIXEL_STATISTICS = ("brightness", "contrast", "sharpness", "red", "green", "blue")
 """The fields of `PixelStatistics`, in the order in which arrays hold them."""
@@ -51,6 +57,19 @@ class Prediction(ContainerPrediction):
     variant: str
     latency_ms: float
     """Of the endpoint, as the adapter saw it."""
+
+
+class InferenceEvent(ContainerPrediction):
+    """What monitoring is told of one answer: neither the image nor who asked."""
+
+    prediction_id: str
+    time: AwareDatetime
+    image_sha256: str | None
+    """None for an image that lies in S3: only the endpoint reads it."""
+    variant: str
+    latency_ms: float
+    statistics: PixelStatistics | None = None
+    embedding: str | None = None
 
 
 class ErrorDetail(BaseModel):

@@ -101,6 +101,11 @@ class Names:
         return self.name("lineage")
 
     @property
+    def events_stream(self) -> str:
+        """The Kinesis stream that tells monitoring of every answer."""
+        return self.name("events")
+
+    @property
     def training_machine(self) -> str:
         """The state machine that turns a dataset version into a registered model."""
         return self.name("training")

@@ -8,37 +8,55 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from visionml.aws.invocation import Invocation, invoke
-from visionml.contracts.inference import ContainerPrediction, Prediction
+from visionml.contracts.inference import (
+    ContainerPrediction,
+    InferenceEvent,
+    MonitoredPrediction,
+    Prediction,
+)
 from visionml.errors import NotServing, Unavailable
+from visionml.serving.payload import Payload
 from visionml.serving.statuses import error_of, status_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-__all__ = ["infer", "status_of"]
+__all__ = ["Inferred", "infer", "status_of"]
 
 # API Gateway gives up after 29 s; whoever calls deserves an answer before.
 DEADLINE_SECONDS = 20.0
 _ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 0.1
+_MONITORING = "monitoring=true"
+_ANSWER: TypeAdapter[MonitoredPrediction | ContainerPrediction] = TypeAdapter(
+    MonitoredPrediction | ContainerPrediction
+)
+
+
+class Inferred(NamedTuple):
+    """What the caller is answered, and what monitoring is told."""
+
+    prediction: Prediction
+    event: InferenceEvent
 
 
 def infer(
-    image: bytes,
-    content_type: str,
+    payload: Payload,
     *,
     runtime: "SageMakerRuntimeClient",
     endpoint: str,
     variant: str | None = None,
+    prediction_id: str = "",
     deadline_seconds: float = DEADLINE_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
-) -> Prediction:
-    """Return the endpoint's prediction for one image, or for JSON that holds one in base64.
+) -> Inferred:
+    """Return the endpoint's prediction for one image, under a new id unless one is given.
 
     A busy or starting endpoint is asked again, up to three times with growing random pauses,
     while `deadline_seconds` last; an image that was refused is not.
@@ -50,7 +68,7 @@ def infer(
     NotServing, Unavailable
         The endpoint is busy, too slow or without a model.
     """
-    prediction_id = uuid.uuid4().hex
+    prediction_id = prediction_id or uuid.uuid4().hex
     give_up = time.monotonic() + deadline_seconds
     for attempt in range(1, _ATTEMPTS + 1):
         started = time.perf_counter()
@@ -58,12 +76,14 @@ def infer(
             found = invoke(
                 runtime,
                 endpoint,
-                image,
-                content_type=content_type,
+                payload.body,
+                content_type=payload.content_type,
                 variant=variant,
                 inference_id=prediction_id,
+                attributes=_MONITORING,
             )
-            return _prediction(found, prediction_id, (time.perf_counter() - started) * 1e3)
+            latency_ms = round((time.perf_counter() - started) * 1e3, 3)
+            return _inferred(_answer(found), found.variant, payload, prediction_id, latency_ms)
         except Unavailable as error:
             pause = _FIRST_PAUSE_SECONDS * 2**attempt * random.random()  # noqa: S311 - jitter
             if not _worth_retrying(error, attempt) or time.monotonic() + pause > give_up:
@@ -77,19 +97,37 @@ def _worth_retrying(error: Unavailable, attempt: int) -> bool:
     return attempt < _ATTEMPTS and not lasting
 
 
-def _prediction(found: Invocation, prediction_id: str, latency_ms: float) -> Prediction:
+def _answer(found: Invocation) -> MonitoredPrediction | ContainerPrediction:
     if found.status != 200:
         raise error_of(found.status, found.body)
     try:
-        answer = ContainerPrediction.model_validate_json(found.body)
+        return _ANSWER.validate_json(found.body)
     except ValidationError as error:
         raise Unavailable(
             "The endpoint answered something other than a prediction.",
             hint="Check which container the endpoint runs.",
         ) from error
-    return Prediction(
-        **answer.model_dump(),
-        prediction_id=prediction_id,
-        variant=found.variant,
-        latency_ms=round(latency_ms, 3),
+
+
+def _inferred(
+    answer: MonitoredPrediction | ContainerPrediction,
+    variant: str,
+    payload: Payload,
+    prediction_id: str,
+    latency_ms: float,
+) -> Inferred:
+    known: dict[str, Any] = {
+        "prediction_id": prediction_id,
+        "variant": variant,
+        "latency_ms": latency_ms,
+    }
+    told = answer.model_dump(include=set(ContainerPrediction.model_fields))
+    return Inferred(
+        Prediction(**told, **known),
+        InferenceEvent(
+            **answer.model_dump(),
+            **known,
+            time=datetime.now(UTC),
+            image_sha256=payload.image_sha256,
+        ),
     )

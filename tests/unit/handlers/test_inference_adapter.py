@@ -1,6 +1,7 @@
 """The inference adapter answers every event, with what the endpoint said or why it could not."""
 
 import base64
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests.fakes import events
 from tests.unit.handlers.conftest import ColdStart
+from visionml.contracts.inference import InferenceEvent
 
 IMAGE = events.load("inference_adapter.image")
 JSON = events.load("inference_adapter.json")
@@ -22,6 +24,19 @@ ANSWER = {
     "probabilities": {"0": 0.99, "1": 0.01},
     "model_version": "run-20261120-101500-a1b2",
 }
+
+
+class Stream:
+    """A Kinesis that keeps what it is sent, or fails."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.records: list[dict[str, Any]] = []
+
+    def put_record(self, **record: Any) -> None:
+        if self.failure:
+            raise self.failure
+        self.records.append(record)
 
 
 class Endpoint:
@@ -40,6 +55,12 @@ class Endpoint:
             "Body": io.BytesIO(json.dumps(answer).encode()),
             "InvokedProductionVariant": "ModelA",
         }
+
+
+def figures(capsys: pytest.CaptureFixture[str], name: str) -> list[Any]:
+    """Return the values of a metric that was emitted since this was last asked."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    return [line[name] for line in lines if name in line]
 
 
 def refusal(code: str, message: str = "", status: int | None = None) -> ClientError:
@@ -62,7 +83,7 @@ def ask(cold_start: ColdStart, context: LambdaContext) -> Callable[..., tuple[in
         event: dict[str, Any], *answers: Exception | dict[str, Any]
     ) -> tuple[int, Any, Endpoint]:
         endpoint = Endpoint(*answers)
-        module: ModuleType = cold_start("inference_adapter", runtime=endpoint)
+        module: ModuleType = cold_start("inference_adapter", runtime=endpoint, kinesis=Stream())
         answer = module.handler(event, context)
         assert set(answer) == {"statusCode", "headers", "body", "isBase64Encoded"}
         return answer["statusCode"], json.loads(answer["body"]), endpoint
@@ -84,11 +105,46 @@ def test_an_image_reaches_the_endpoint_byte_by_byte(ask: Ask) -> None:
     assert request["EndpointName"] == "ml-pipeline-endpoint-local-us-east-1"
 
 
-def test_json_reaches_the_endpoint_as_it_came(ask: Ask) -> None:
+def test_an_image_in_json_reaches_the_endpoint_as_bytes(ask: Ask) -> None:
     status, _, endpoint = ask(JSON, ANSWER)
     assert status == 200
-    assert endpoint.asked[0]["Body"].decode() == JSON["body"]
-    assert endpoint.asked[0]["ContentType"] == "application/json"
+    assert endpoint.asked[0]["Body"] == base64.b64decode(json.loads(JSON["body"])["image"])
+    assert endpoint.asked[0]["ContentType"] == "application/x-image"
+
+
+def test_an_image_whose_hash_is_stated_wrongly_is_not_looked_at(ask: Ask) -> None:
+    image = base64.b64decode(IMAGE["body"])
+    right, wrong = (hashlib.sha256(content).hexdigest() for content in (image, b"another"))
+    headers = IMAGE["headers"]
+    status, _, _ = ask({**IMAGE, "headers": {**headers, "X-Image-SHA256": right.upper()}}, ANSWER)
+    told, body, endpoint = ask({**IMAGE, "headers": {**headers, "x-image-sha256": wrong}}, ANSWER)
+    assert (status, told, body["error"]["code"]) == (200, 400, "hash_mismatch")
+    assert right in body["error"]["message"]
+    assert endpoint.asked == []
+
+
+def test_an_event_of_each_answer_goes_to_the_stream(
+    cold_start: ColdStart, context: LambdaContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = Stream()
+    module = cold_start("inference_adapter", runtime=Endpoint(ANSWER), kinesis=stream)
+    answer = json.loads(module.handler(IMAGE, context)["body"])
+    (record,) = stream.records
+    event = InferenceEvent.model_validate_json(record["Data"])
+    assert record["StreamName"] == "ml-pipeline-events-local-us-east-1"
+    assert record["PartitionKey"] == event.prediction_id == answer["prediction_id"]
+    assert event.image_sha256 == hashlib.sha256(base64.b64decode(IMAGE["body"])).hexdigest()
+    assert IMAGE["body"].encode() not in record["Data"]
+    assert figures(capsys, "EventsSent") == [[1.0]]
+
+
+def test_a_stream_that_is_down_costs_the_event_and_not_the_answer(
+    cold_start: ColdStart, context: LambdaContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    down = Stream(refusal("ServiceUnavailable"))
+    module = cold_start("inference_adapter", runtime=Endpoint(ANSWER), kinesis=down)
+    assert module.handler(IMAGE, context)["statusCode"] == 200
+    assert figures(capsys, "EventsLost") == [[1.0]]
 
 
 @pytest.mark.parametrize("name", ["content-type", "CONTENT-TYPE"])
@@ -101,7 +157,7 @@ def test_the_content_type_is_found_however_it_is_written(ask: Ask, name: str) ->
     ("answer", "status", "code"),
     [
         (container(400, "unreadable"), 400, "unreadable"),
-        (container(415, "unsupported_media_type"), 415, "unsupported_media_type"),
+        (container(422, "type_mismatch"), 422, "type_mismatch"),
         (container(503, "no_model"), 503, "no_model"),
         (refusal("AccessDeniedException"), 500, "internal"),
         (ZeroDivisionError(), 500, "internal"),
@@ -141,7 +197,8 @@ def test_an_image_may_have_as_many_bytes_as_the_limit(ask: Ask, length: int, sta
 def test_a_busy_answer_says_when_to_come_back(
     cold_start: ColdStart, context: LambdaContext
 ) -> None:
-    module = cold_start("inference_adapter", runtime=Endpoint(container(503, "no_model")))
+    endpoint = Endpoint(container(503, "no_model"))
+    module = cold_start("inference_adapter", runtime=endpoint, kinesis=Stream())
     assert module.handler(IMAGE, context)["headers"]["Retry-After"] == "1"
 
 

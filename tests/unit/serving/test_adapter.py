@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -8,14 +9,22 @@ import pytest
 from botocore.config import Config
 
 from tests.fakes.http import Scripted, serving
-from visionml.contracts.inference import ContainerPrediction, ErrorBody, ErrorDetail, Prediction
+from visionml.contracts.inference import (
+    ContainerPrediction,
+    ErrorBody,
+    ErrorDetail,
+    MonitoredPrediction,
+    PixelStatistics,
+)
 from visionml.errors import NotServing, RequestRefused, Unavailable, VisionmlError
-from visionml.serving.adapter import infer
+from visionml.serving.adapter import Inferred, infer
+from visionml.serving.payload import payload_of
 
 ANSWER = ContainerPrediction(
     label="7", probability=0.9, probabilities={"7": 0.9, "1": 0.1}, model_version="run-1"
 )
 VARIANT = {"x-Amzn-Invoked-Production-Variant": "ModelB", "Content-Type": "application/json"}
+SEEN = PixelStatistics(brightness=1.0, contrast=2.0, sharpness=3.0, red=4.0, green=5.0, blue=6.0)
 SUCCESS = (200, VARIANT, ANSWER.model_dump_json().encode())
 
 
@@ -45,7 +54,7 @@ class Pauses:
         self.taken.append(seconds)
 
 
-def call(script: Scripted, *, pauses: Callable[[float], None], **more: object) -> Prediction:
+def call(script: Scripted, *, pauses: Callable[[float], None], **more: object) -> Inferred:
     runtime = boto3.client(
         "sagemaker-runtime",
         endpoint_url=script.url,
@@ -56,24 +65,43 @@ def call(script: Scripted, *, pauses: Callable[[float], None], **more: object) -
     )
     settings = {"runtime": runtime, "endpoint": "the-endpoint", "sleep": pauses, **more}
     try:
-        return infer(b"image bytes", "image/png", **settings)  # type: ignore[arg-type]
+        image = payload_of(b"image bytes", "image/png", limit=100)
+        return infer(image, **settings)  # type: ignore[arg-type]
     finally:
         runtime.close()
 
 
 def test_an_answer_becomes_a_prediction_of_the_variant_that_gave_it() -> None:
     with serving(SUCCESS) as script:
-        first = call(script, pauses=Pauses())
-        second = call(script, pauses=Pauses(), variant="ModelB")
+        first, _ = call(script, pauses=Pauses())
+        second, _ = call(script, pauses=Pauses(), variant="ModelB", prediction_id="given")
     assert first.model_dump(include=set(ContainerPrediction.model_fields)) == ANSWER.model_dump()
     assert (first.variant, first.latency_ms > 0) == ("ModelB", True)
-    assert first.prediction_id != second.prediction_id
+    assert first.prediction_id != second.prediction_id == "given"
     (path, headers, body), (_, second_headers, _) = script.requests
     assert path == "/endpoints/the-endpoint/invocations"
     assert (headers["content-type"], body) == ("image/png", b"image bytes")
     assert headers["x-amzn-sagemaker-inference-id"] == first.prediction_id
     assert "x-amzn-sagemaker-target-variant" not in headers
     assert second_headers["x-amzn-sagemaker-target-variant"] == "ModelB"
+
+
+def test_monitoring_is_told_what_the_caller_is_not() -> None:
+    told = MonitoredPrediction(**ANSWER.model_dump(), statistics=SEEN, embedding="AAA=")
+    with serving((200, VARIANT, told.model_dump_json().encode())) as script:
+        prediction, event = call(script, pauses=Pauses())
+    ((_, headers, _),) = script.requests
+    assert headers["x-amzn-sagemaker-custom-attributes"] == "monitoring=true"
+    assert not {"statistics", "embedding"} & set(prediction.model_dump())
+    assert (event.statistics, event.embedding) == (SEEN, "AAA=")
+    assert event.image_sha256 == hashlib.sha256(b"image bytes").hexdigest()
+    assert event.model_dump().items() >= prediction.model_dump().items()
+
+
+def test_a_container_that_tells_no_statistics_still_makes_an_event() -> None:
+    with serving(SUCCESS) as script:
+        prediction, event = call(script, pauses=Pauses())
+    assert (event.prediction_id, event.statistics) == (prediction.prediction_id, None)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +130,7 @@ def test_a_refused_image_is_not_tried_again(status: int, code: str) -> None:
 def test_a_busy_endpoint_is_asked_again(busy: tuple[int, dict[str, str], bytes]) -> None:
     pauses = Pauses()
     with serving(busy, busy, SUCCESS) as script:
-        assert call(script, pauses=pauses).label == "7"
+        assert call(script, pauses=pauses).prediction.label == "7"
     assert len(script.requests) == 3
     assert len(pauses.taken) == 2
     assert all(0 <= pause <= 0.4 for pause in pauses.taken)
@@ -141,7 +169,7 @@ def test_an_answer_that_is_no_prediction_is_said_to_be_none() -> None:
         call(script, pauses=Pauses())
 
 
-@pytest.mark.parametrize("module", ["adapter", "client", "statuses"])
+@pytest.mark.parametrize("module", ["adapter", "client", "payload", "publisher", "statuses"])
 def test_callers_load_nothing_heavy(module: str) -> None:
     program = (
         f"import sys, visionml.serving.{module}\n"

@@ -55,6 +55,7 @@ class ServingStack(PlatformStack):
             handlers=handlers,
             buckets=storage.buckets,
             lineage=storage.lineage,
+            streams=storage.streams,
         )
         self.machine = self._machine()
         self.versions = VersionFunctions(

@@ -1,4 +1,4 @@
-"""Everything that outlives a deployment: keys, buckets and the lineage table."""
+"""Everything that outlives a deployment: keys, buckets, tables and streams."""
 
 from constructs import Construct
 
@@ -6,6 +6,7 @@ from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.units.buckets import Buckets
 from visionml.cdk.units.keys import Keys
 from visionml.cdk.units.lineage import Lineage
+from visionml.cdk.units.streams import Streams
 from visionml.contracts.settings import Settings
 
 
@@ -14,12 +15,15 @@ class StorageStack(PlatformStack):
 
     def __init__(self, scope: Construct, *, settings: Settings) -> None:
         super().__init__(
-            scope, "storage", settings=settings, description="Keys, buckets and lineage table."
+            scope, "storage", settings=settings, description="Keys, buckets, tables and streams."
         )
         self.keys = Keys(self, "Keys", settings=settings, names=self.names)
         self.buckets = Buckets(self, "Buckets", settings=settings, names=self.names, keys=self.keys)
         self.lineage = Lineage(
             self, "Lineage", settings=settings, names=self.names, key=self.keys.records
+        )
+        self.streams = Streams(
+            self, "Streams", settings=settings, names=self.names, key=self.keys.records
         )
         self.publish(
             {
@@ -29,5 +33,6 @@ class StorageStack(PlatformStack):
                 "ResultsBucketName": self.buckets.results.bucket_name,
                 "LogsBucketName": self.buckets.logs.bucket_name,
                 "LineageTableName": self.lineage.table.table_name,
+                "EventsStreamName": self.streams.events.stream_name,
             }
         )

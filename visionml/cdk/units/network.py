@@ -25,6 +25,7 @@ from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
 INTERFACE_ENDPOINTS = {
+    "Kinesis": InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
     "Monitoring": InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
     "SagemakerApi": InterfaceVpcEndpointAwsService.SAGEMAKER_API,
     "SagemakerRuntime": InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,

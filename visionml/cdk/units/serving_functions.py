@@ -16,6 +16,7 @@ from visionml.cdk.units.permissions import (
     use_endpoint,
     watch_executions,
 )
+from visionml.cdk.units.streams import Streams
 from visionml.contracts.environment import (
     AdapterEnvironment,
     DeploymentPlannerEnvironment,
@@ -39,9 +40,10 @@ class ServingFunctions(Construct):
         handlers: Handlers,
         buckets: Buckets,
         lineage: Lineage,
+        streams: Streams,
     ) -> None:
         super().__init__(scope, id)
-        self._handlers, self._lineage = handlers, lineage
+        self._handlers, self._lineage, self._streams = handlers, lineage, streams
         self.planner = self._planner(buckets)
         self.prober = self._prober(buckets)
         self.recorder = self._recorder()
@@ -123,10 +125,12 @@ class ServingFunctions(Construct):
                 powertools_metrics_namespace=METRIC_NAMESPACE,
                 endpoint_name=names.endpoint,
                 upload_limit_bytes=settings.images.upload_limit_bytes,
+                events_stream=names.events_stream,
             ),
             seconds=28,  # API Gateway waits 29
             memory_mb=512,
             reserved_concurrency=settings.serving.reserved_concurrency,
         )
         use_endpoint(adapter.role, names, "InvokeEndpoint")
+        self._streams.let_write(adapter.role, names.events_stream)
         return adapter

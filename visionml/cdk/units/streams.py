@@ -1,0 +1,69 @@
+"""Kinesis streams: their size, their key, and who may write to them."""
+
+import math
+
+from aws_cdk import Duration
+from aws_cdk.aws_iam import Role
+from aws_cdk.aws_kinesis import CfnStream, Stream, StreamEncryption, StreamMode
+from aws_cdk.aws_kms import IKey
+from constructs import Construct
+
+from visionml.cdk.findings import acknowledge
+from visionml.cdk.units.lifetime import removal_policy
+from visionml.cdk.units.permissions import allow, arn
+from visionml.contracts.names import Names
+from visionml.contracts.settings import Settings
+
+SHARD_KILOBYTES_PER_SECOND = 1000
+"""What a shard takes: docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html."""
+_DAY_SECONDS = 86_400
+_KEPT_HOURS = 24
+
+
+def shards(settings: Settings) -> int:
+    """Return how many shards take a day's predictions, spread evenly."""
+    kilobytes = settings.predictions_per_day * settings.stream.record_kilobytes
+    needed = math.ceil(kilobytes / _DAY_SECONDS / SHARD_KILOBYTES_PER_SECOND)
+    return max(settings.stream.minimum_shards, needed)
+
+
+class Streams(Construct):
+    """``events`` tells monitoring of every answer."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        settings: Settings,
+        names: Names,
+        key: IKey,
+    ) -> None:
+        super().__init__(scope, id)
+        self._settings, self._names, self._key = settings, names, key
+        self.events = self._stream("Events", names.events_stream)
+
+    def _stream(self, kind: str, name: str) -> Stream:
+        stream = Stream(
+            self,
+            kind,
+            stream_name=name,
+            stream_mode=StreamMode.PROVISIONED,
+            shard_count=shards(self._settings),
+            retention_period=Duration.hours(_KEPT_HOURS),
+            encryption=StreamEncryption.KMS,
+            encryption_key=self._key,
+            removal_policy=removal_policy(self._settings),
+        )
+        cfn = stream.node.default_child
+        assert isinstance(cfn, CfnStream)  # noqa: S101 - narrows the type
+        cfn.override_logical_id(f"{kind}Stream")
+        acknowledge(
+            stream, {"AwsSolutions-KDS3": "A key of the platform's own says who may read records."}
+        )
+        return stream
+
+    def let_write(self, role: Role, name: str) -> None:
+        """Allow appending records to the stream of that name."""
+        allow(role, ["kinesis:PutRecord"], [arn(role, "kinesis", f"stream/{name}")])
+        self._key.grant(role, "kms:GenerateDataKey")
