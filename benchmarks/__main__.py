@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import commands, jobs, model_input, serving, training
+from benchmarks import commands, jobs, model_input, rollback, serving, training
 from benchmarks.record import Machine, Report
 from visionml.errors import VisionmlError
 
@@ -22,6 +22,7 @@ MEASUREMENTS = (
     serving.serving_start,
     training.training_loop,
     jobs.control_plane_overhead,
+    rollback.rollback_seconds,
     commands.cli_start,
     commands.synth,
     commands.deploy_local,
