@@ -180,6 +180,8 @@ class Settings(_Record):
     retention: RetentionSettings = RetentionSettings()
     stream: StreamSettings = StreamSettings()
     images: ImageSettings = ImageSettings()
+    waived_checks: dict[str, Annotated[str, Field(min_length=20)]] = {}
+    """Guardrail checks that are not made here, each with the reason in a sentence."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":

@@ -192,6 +192,5 @@ CHECKS = (
         "period-below-resolution",
         "An alarm that looks more often than its metric is published finds nothing most times.",
         _resolution,
-        accounts_only=True,
     ),
 )

@@ -1,5 +1,6 @@
 """All checks, and running them."""
 
+from visionml.errors import SettingsInvalid
 from visionml.guardrails import alarms, machines, rollouts, services
 from visionml.guardrails.check import Check, Finding, Subject
 
@@ -13,5 +14,17 @@ CHECKS: tuple[Check, ...] = (
 
 
 def run(subject: Subject) -> list[Finding]:
-    """Return what the checks find in an environment that is about to be deployed."""
+    """Return what the checks find in an environment that is about to be deployed.
+
+    Raises
+    ------
+    SettingsInvalid
+        The settings waive a check that does not exist.
+    """
+    unknown = subject.settings.waived_checks.keys() - {check.name for check in CHECKS}
+    if unknown:
+        raise SettingsInvalid(
+            f"waived_checks: there is no check named {min(unknown)!r}.",
+            hint="docs/guardrails.md lists them.",
+        )
     return [finding for check in CHECKS for finding in check.run(subject)]

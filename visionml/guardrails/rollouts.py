@@ -160,13 +160,11 @@ CHECKS = (
         "bake-shorter-than-alarm",
         "An alarm that looks back further than traffic bakes cannot go off while it does.",
         _bake,
-        accounts_only=True,
     ),
     Check(
         "termination-wait",
         "Requests that the old fleet still answers are lost when it is ended too soon.",
         _termination_wait,
-        accounts_only=True,
     ),
     Check(
         "approval-in-production",

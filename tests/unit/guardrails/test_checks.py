@@ -9,6 +9,7 @@ import pytest
 from tests.fakes import guarded
 from tests.fakes.guarded import DEPLOYMENT, Json, task, with_states
 from visionml.contracts.settings import Settings
+from visionml.errors import SettingsInvalid
 from visionml.guardrails import live
 from visionml.guardrails.catalogue import CHECKS, run
 from visionml.guardrails.check import Finding
@@ -59,13 +60,20 @@ def test_a_share_of_one_instance_is_found(strategy: str) -> None:
     ]
 
 
-def test_the_embedded_aws_is_spared_what_only_aws_delays() -> None:
+def test_a_check_that_the_settings_waive_is_not_made() -> None:
     times: dict[str, Any] = {"bake_seconds": 5, "termination_wait_seconds": 1}
-    embedded = guarded.settings("dev", account="000000000000", **times)
-    assert run(guarded.subject(embedded)) == []
-
-    hasty = guarded.settings("local", **times)
+    hasty = guarded.settings(**times)
     assert found(run(guarded.subject(hasty))) == {"bake-shorter-than-alarm", "termination-wait"}
+
+    reason = "Nobody waits for these containers."
+    waiving = hasty.model_copy(update={"waived_checks": {"termination-wait": reason}})
+    assert found(run(guarded.subject(waiving))) == {"bake-shorter-than-alarm"}
+
+
+def test_only_checks_that_exist_can_be_waived() -> None:
+    odd = guarded.settings().model_copy(update={"waived_checks": {"everything": "No time today."}})
+    with pytest.raises(SettingsInvalid, match="'everything'"):
+        run(guarded.subject(odd))
 
 
 def test_an_alarm_is_not_decided_more_often_than_figures_come() -> None:
