@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nlargest
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from visionml.contracts.model import ModelRecord
 from visionml.imaging import statistics
 from visionml.serving.options import Options
 
+_SHARE = itemgetter(0)
 _LARGEST_HALF = 65504.0
 # what a MonitoredPrediction adds, written by hand: a second record would take as long as the first
 _STATISTICS = ",".join(f'"{name}":%.3f' for name in PIXEL_STATISTICS)
@@ -46,13 +49,11 @@ def content(
     It is a `ContainerPrediction`, or with ``options.monitoring`` a `MonitoredPrediction`, which
     holds the statistics of its `pixels` (height, width, 3) and its `embedding` (features,).
     """
-    order = (-shares).argsort(kind="stable")[: options.top].tolist()
-    values = shares[order].tolist()
-    names = [record.classes[index] for index in order]
+    ranked = nlargest(options.top, zip(shares.tolist(), record.classes, strict=True), key=_SHARE)
     plain = ContainerPrediction(
-        label=names[0],
-        probability=values[0],
-        probabilities=dict(zip(names, values, strict=True)),
+        label=ranked[0][1],
+        probability=ranked[0][0],
+        probabilities={name: share for share, name in ranked},
         model_version=record.version,
     ).model_dump_json()
     if not options.monitoring:

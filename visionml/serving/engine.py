@@ -22,6 +22,7 @@ from visionml.serving.models import Model, Shelf, open_model, warm_up
 from visionml.serving.options import Options
 from visionml.serving.references import Sources
 from visionml.serving.requests import (
+    IMAGE_TYPES,
     ImageRequest,
     Item,
     MediaType,
@@ -109,10 +110,10 @@ class Engine:
             There is no model.
         """
         self._check_target(target)
-        if media.bare:
-            parsed = parse(body, media, self.limits)
-        else:
-            parsed = await self.thread.run(partial(parse, body, media, self.limits))
+        if media.bare:  # the usual case goes the shortest way
+            image = ImageRequest(body, IMAGE_TYPES[media.kind])
+            return await self.thread.run(partial(self._predict, image, options, target))
+        parsed = await self.thread.run(partial(parse, body, media, self.limits))
         del body  # what was parsed from JSON is as large again
         if parsed.batch:
             return await self._each(parsed, place, options, target)

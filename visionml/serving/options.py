@@ -7,6 +7,7 @@ Attributes of other names are somebody else's and are left alone.
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from visionml.errors import RequestRefused
 
@@ -32,20 +33,22 @@ class Options:
         RequestRefused
             400: one of them has a value that makes no sense.
         """
-        found = self
-        if not attributes:
-            return found
-        for attribute in _SEPARATORS.split(attributes):
-            name, _, value = (part.strip().lower() for part in attribute.partition("="))
-            if name == "top_k":
-                if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= TOP_LIMIT:
-                    raise _refused(name, value, f"a number from 1 to {TOP_LIMIT}")
-                found = replace(found, top=int(value))
-            elif name == "monitoring":
-                if value not in _SWITCH:
-                    raise _refused(name, value, "true or false")
-                found = replace(found, monitoring=_SWITCH[value])
-        return found
+        return _changed(self, attributes) if attributes else self
+
+
+@lru_cache(maxsize=256)  # most callers ask for the same every time
+def _changed(found: Options, attributes: str) -> Options:
+    for attribute in _SEPARATORS.split(attributes):
+        name, _, value = (part.strip().lower() for part in attribute.partition("="))
+        if name == "top_k":
+            if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= TOP_LIMIT:
+                raise _refused(name, value, f"a number from 1 to {TOP_LIMIT}")
+            found = replace(found, top=int(value))
+        elif name == "monitoring":
+            if value not in _SWITCH:
+                raise _refused(name, value, "true or false")
+            found = replace(found, monitoring=_SWITCH[value])
+    return found
 
 
 def _refused(name: str, value: str, wanted: str) -> RequestRefused:

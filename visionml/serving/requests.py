@@ -38,6 +38,9 @@ class MediaType(NamedTuple):
         return self.kind in IMAGE_TYPES
 
 
+_SINGLE = {kind: MediaType(kind) for kind in (*IMAGE_TYPES, JSON_TYPE)}
+
+
 @dataclass(frozen=True)
 class ImageRequest:
     """The bytes of one image, and the format that the caller says they have."""
@@ -141,8 +144,8 @@ def media_type(header: str) -> MediaType:
         415: it is none of those served; 400: a multipart body without a boundary.
     """
     kind = _kind(header)
-    if kind in IMAGE_TYPES or kind == JSON_TYPE:
-        return MediaType(kind)
+    if kind in _SINGLE:
+        return _SINGLE[kind]
     if kind in multipart.MULTIPART_TYPES:
         return MediaType(kind, multipart.boundary(header.partition(";")[2]))
     raise _unserved(kind)
