@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional.platform import platform, promoted, trained
+from tests.functional.platform import another, platform, promoted, trained
 from visionml.aws.session import Aws
 from visionml.local import control, processes
 from visionml.local.state import FOLDER, Project, State
 
-__all__ = ["aws", "aws_local", "local_project", "platform", "promoted", "trained"]
+__all__ = ["another", "aws", "aws_local", "local_project", "platform", "promoted", "trained"]
 
 
 @pytest.fixture(scope="session")

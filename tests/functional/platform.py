@@ -83,6 +83,15 @@ def trained(platform: Deployed) -> Trained:
 
 
 @pytest.fixture(scope="session")
+def another(platform: Deployed, trained: Trained) -> Trained:
+    """A second model like it, drawn by another seed."""
+    steps: list[str] = []
+    run = platform.start(platform.dataset, seed=1)
+    run.watch(on_step=lambda step: steps.append(step.name))
+    return Trained(run, steps, run.report())
+
+
+@pytest.fixture(scope="session")
 def promoted(platform: Deployed, trained: Trained) -> DeploymentOutcome:
     """The trained model, in production."""
     return platform.session.models.promote(trained.run.run_id)

@@ -85,15 +85,13 @@ def until(found: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def two(platform: Deployed, trained: Trained, promoted: DeploymentOutcome) -> Two:
+def two(platform: Deployed, trained: Trained, another: Trained, promoted: DeploymentOutcome) -> Two:
     """Promote another version after the first one."""
     session = platform.session
     if session.models.serving().version != trained.run.run_id:
         session.models.rollback(to=trained.run.run_id, on_step=quiet)
-    run = platform.start(platform.dataset, seed=1)
-    run.watch(on_step=quiet)
-    session.models.promote(run.run_id, on_step=quiet)
-    return Two(session, trained.run.run_id, run.run_id)
+    session.models.promote(another.run.run_id, on_step=quiet)
+    return Two(session, trained.run.run_id, another.run.run_id)
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from visionml.errors import NotFound
 
 RECORDS: dict[str, type[HandlerEnvironment]] = {
     "active_version_watcher": records.VersionWatcherEnvironment,
+    "approval_requester": records.ApprovalEnvironment,
+    "approval_resolver": records.ApprovalEnvironment,
     "candidate_chooser": records.CandidateChooserEnvironment,
     "deployment_cleaner": records.DeploymentCleanerEnvironment,
     "deployment_planner": records.DeploymentPlannerEnvironment,
@@ -32,6 +34,7 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
     "run_planner": records.RunPlannerEnvironment,
     "run_recorder": records.RunRecorderEnvironment,
     "run_starter": records.RunStarterEnvironment,
+    "staging_checker": records.StagingCheckerEnvironment,
 }
 LARGEST_IMAGE_GB = 50_000_000 * 3 / 2**30
 """Decoded; by `images.pixel_limit`."""

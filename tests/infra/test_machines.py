@@ -477,6 +477,138 @@ def test_functions_of_the_deployment_machine_get_what_their_contracts_say(
     assert report.failure == StepFailure(**failure)
 
 
+def walk(
+    states: dict[str, Any], *, failing: str | None = None, status: str = "InService", **known: Any
+) -> list[str]:
+    """Return the states that an execution enters; one may fail, as its Catch allows."""
+    bindings = {**evaluated(states["Accept"]["Assign"]), **known, "millis": lambda: 0}
+    passed, name = [], "Accept"
+    while True:
+        passed.append(name)
+        state = states[name]
+        if state["Type"] in {"Succeed", "Fail"}:
+            return passed
+        if name == failing:
+            (caught,) = state["Catch"]
+            if "Assign" in caught:
+                bindings["failure"] = {"step": name}
+            name = caught["Next"]
+            continue
+        if state["Type"] == "Pass" and "failure" in state.get("Assign", {}) and name != "Accept":
+            bindings["failure"] = {"step": name}
+        if name == "Record":
+            ended = "unchanged" if bindings["failure"] else "promoted"
+            bindings["outcome"] = {"outcome": ended}
+        if state["Type"] != "Choice":
+            name = state["Next"]
+            continue
+        given = {"EndpointStatus": status}
+        context = {"Execution": {"Input": known.get("request", DEPLOYMENT)}}
+        bindings |= {"states": {"input": given, "context": context}, "deadline": 0}
+        hits = [
+            each["Next"]
+            for each in state["Choices"]
+            if evaluated(each["Condition"].replace("$millis()", "0"), **bindings)
+        ]
+        name = hits[0] if hits else state["Default"]
+
+
+GOLDEN = events.load("deployment_recorder.ended")["plan"]
+PASSED = {"passed": True, "reason": "fine."}
+
+
+def test_a_promotion_is_tried_on_staging_and_planned_again(deployment: dict[str, Any]) -> None:
+    passed = walk(deployment, plan=GOLDEN, staging=PASSED)
+    in_order = [
+        "Plan",
+        "CreateModels",
+        "CreateStaging",
+        "CheckStaging",
+        "DeleteStaging",
+        "DeleteStagingConfig",
+        "Confirm",
+        "CreateEndpointConfig",
+        "UpdateEndpoint",
+        "Record",
+        "Publish",
+        "Announce",
+        "Done",
+    ]
+    assert [name for name in passed if name in in_order] == in_order
+    assert "AwaitApproval" not in passed
+
+
+def test_a_rollback_knows_no_staging_and_asks_nobody(deployment: dict[str, Any]) -> None:
+    request = {**DEPLOYMENT, "kind": "rollback"}
+    passed = walk(deployment, plan={**GOLDEN, "needs_approval": True}, request=request)
+    assert not [name for name in passed if "Staging" in name or "Appro" in name]
+    assert passed[-1] == "Done"
+    states = {"context": {"Execution": {"Id": "x", "Input": request}}}
+    payload = evaluated(deployment["Plan"]["Arguments"]["Payload"], states=states)
+    assert payload["phase"] == "update"
+    states = {"context": {"Execution": {"Id": "x", "Input": DEPLOYMENT}}}
+    payload = evaluated(deployment["Plan"]["Arguments"]["Payload"], states=states)
+    assert payload["phase"] == "prepare"
+
+
+def test_what_serves_already_creates_nothing(deployment: dict[str, Any]) -> None:
+    passed = walk(deployment, plan={**GOLDEN, "serves_already": True})
+    assert passed[1:4] == ["Plan", "Planned", "Record"]
+
+
+def test_a_pending_package_waits_for_a_person_before_production_is_touched(
+    deployment: dict[str, Any],
+) -> None:
+    plan = {**GOLDEN, "needs_approval": True}
+    passed = walk(deployment, plan=plan, staging=PASSED)
+    at = passed.index("AwaitApproval")
+    assert passed[at - 1 : at + 2] == ["AskForApproval", "AwaitApproval", "Confirm"]
+    assert passed.index("DeleteStaging") < at < passed.index("UpdateEndpoint")
+    passed = walk(deployment, plan=plan, staging=PASSED, failing="AwaitApproval")
+    assert "UpdateEndpoint" not in passed
+    assert passed[-1] == "Failed"
+
+
+@pytest.mark.parametrize(
+    ("failing", "staging", "status"),
+    [
+        ("CreateStaging", PASSED, "InService"),
+        ("DescribeStaging", PASSED, "InService"),
+        ("CheckStaging", PASSED, "InService"),
+        (None, {"passed": False, "reason": "it is blind."}, "InService"),
+        (None, PASSED, "Failed"),
+    ],
+)
+def test_staging_is_deleted_whatever_happens_on_it(
+    deployment: dict[str, Any], failing: str | None, staging: dict[str, Any], status: str
+) -> None:
+    passed = walk(deployment, plan=GOLDEN, staging=staging, status=status, failing=failing)
+    assert {"DeleteStaging", "DeleteStagingConfig", "Record", "Failed"} <= set(passed)
+    assert "UpdateEndpoint" not in passed
+
+
+@pytest.mark.parametrize("failing", ["DeleteStaging", "DeleteStagingConfig"])
+def test_a_staging_endpoint_that_stays_is_no_reason_to_stop(
+    deployment: dict[str, Any], failing: str
+) -> None:
+    assert walk(deployment, plan=GOLDEN, staging=PASSED, failing=failing)[-1] == "Done"
+
+
+@pytest.mark.parametrize("failing", ["Plan", "CreateModels", "Confirm", "UpdateEndpoint"])
+def test_every_failure_is_recorded_published_and_announced(
+    deployment: dict[str, Any], failing: str
+) -> None:
+    passed = walk(deployment, plan=GOLDEN, staging=PASSED, failing=failing)
+    assert passed[-5:] == ["Record", "Publish", "Announce", "Judge", "Failed"]
+
+
+@pytest.mark.parametrize(("failing", "end"), [("Publish", "Done"), ("Announce", "Done")])
+def test_an_outcome_that_could_not_be_told_stays_what_it_is(
+    deployment: dict[str, Any], failing: str, end: str
+) -> None:
+    assert walk(deployment, plan=GOLDEN, staging=PASSED, failing=failing)[-1] == end
+
+
 def test_each_model_of_a_plan_is_created(deployment: dict[str, Any]) -> None:
     plan = events.load("deployment_recorder.ended")["plan"]
     create = deployment["CreateModels"]

@@ -53,6 +53,7 @@ DELETES = {
         "sagemaker:DeleteEndpointConfig",
         "sagemaker:DeleteModel",
     },
+    "DeploymentRole": {"sagemaker:DeleteEndpoint", "sagemaker:DeleteEndpointConfig"},
 }
 """What roles may delete, by the beginning of their logical ids."""
 
@@ -210,6 +211,23 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
                 "ssm:GetParameter",
                 "ssm:PutParameter",
             },
+        ),
+        (
+            "HandlersStagingChecker",
+            {"s3:GetObject", "s3:ListBucket", "sagemaker:InvokeEndpoint"},
+        ),
+        *(
+            (
+                f"HandlersApproval{which}",
+                {
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "sagemaker:DescribeModelPackage",
+                    "states:SendTaskFailure",
+                    "states:SendTaskSuccess",
+                },
+            )
+            for which in ("Requester", "Resolver")
         ),
         ("HandlersInferenceAdapter", {"kinesis:PutRecord", "sagemaker:InvokeEndpoint"}),
     ],

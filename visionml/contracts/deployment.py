@@ -11,6 +11,12 @@ from visionml.contracts.training import RunId
 ROLLED_BACK = "DeploymentRolledBack"
 """The error with which the deployment machine ends when the previous version serves again."""
 
+APPROVAL_REJECTED = "ApprovalRejected"
+"""The error of a deployment whose model package a person has rejected."""
+
+STAGING_FAILED = "StagingFailed"
+"""The error of a deployment whose model did not show on staging what its evaluation had said."""
+
 DeploymentId = Annotated[str, Field(pattern=r"^dep-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}$")]
 
 OutcomeName = Literal["promoted", "rolled_back", "failed", "unchanged"]

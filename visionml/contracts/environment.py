@@ -6,7 +6,7 @@ start. A missing or malformed variable fails the cold start with its name.
 
 import os
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -98,6 +98,8 @@ class RegistrarEnvironment(HandlerEnvironment):
     """``handlers/model_registrar.py``: creates the model package, version metadata and lineage."""
 
     lineage_table: str
+    package_approval: Literal["Approved", "PendingManualApproval"]
+    """What a new package begins with: a person's approval is asked for, or is not."""
     models_bucket: str
     model_package_group: str
     resource_prefix: str
@@ -135,6 +137,24 @@ class DeploymentProberEnvironment(HandlerEnvironment):
     datasets_bucket: str
     probes: int
     """How many images a look asks for."""
+
+
+class StagingCheckerEnvironment(HandlerEnvironment):
+    """``handlers/staging_checker.py``: lets a model read holdout images once more."""
+
+    staging_endpoint: str
+    raw_bucket: str
+    datasets_bucket: str
+    holdout_images: int
+    holdout_loss: float
+    latency_limit_ms: float
+    """A model that is slower for one image at a time would set off the alarm in any case."""
+
+
+class ApprovalEnvironment(HandlerEnvironment):
+    """``handlers/approval_requester.py`` and ``handlers/approval_resolver.py``."""
+
+    lineage_table: str
 
 
 class DeploymentRecorderEnvironment(HandlerEnvironment):

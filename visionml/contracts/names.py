@@ -8,6 +8,8 @@ VARIANT_A = "ModelA"
 VARIANT_B = "ModelB"
 SHADOW = "Shadow"
 """The variant that gets a copy of the traffic and answers nobody."""
+STAGING = "staging"
+"""How the name of a deployment's staging configuration ends."""
 METRIC_NAMESPACE = "VisionML"
 API_STAGE = "live"
 

@@ -22,6 +22,7 @@ registry = Registry(
     versions=Versions(Parameters(aws.parameters), environment.resource_prefix),
     lineage=Lineage(Table(aws.dynamodb, environment.lineage_table)),
     objects=Objects(aws.s3),
+    approval=environment.package_approval,
 )
 
 

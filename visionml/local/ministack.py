@@ -10,6 +10,7 @@ from visionml.local.internals.api_calls import (
     keep_stage_settings,
     on_api_call,
 )
+from visionml.local.internals.callbacks import keep_callbacks
 from visionml.local.internals.functions import name_handler_errors, run_image_functions
 from visionml.local.internals.gateway import (
     create_request_validators,
@@ -118,6 +119,7 @@ __all__ = [
     "execution_role",
     "image_manifest",
     "keep_answers",
+    "keep_callbacks",
     "keep_full_buckets",
     "keep_stage_settings",
     "match_request_models",

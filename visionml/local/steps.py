@@ -16,6 +16,7 @@ def install() -> None:
     """Hold every state machine to its role, and tell of the tasks inside maps."""
     ministack.enforce_machine_roles(permissions)
     ministack.tell_mapped_tasks()
+    ministack.keep_callbacks()
 
 
 def permissions(resource: str, parameters: Any) -> Iterator[tuple[str, str]]:

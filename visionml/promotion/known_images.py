@@ -33,6 +33,8 @@ class KnownImage:
     label: str
     content_type: str
     content: bytes
+    key: str = ""
+    """In the raw bucket."""
 
 
 def read(
@@ -60,7 +62,7 @@ def read(
         # who may list nothing but a prefix is told 403 of an object that is not there
         except (NotFound, AccessDenied):
             continue
-        found.append(KnownImage(entry.label, f"image/{entry.format}", content))
+        found.append(KnownImage(entry.label, f"image/{entry.format}", content, entry.key))
     if not found:
         raise NotFound(
             f"None of the holdout images of {'@'.join(dataset)} can be read from {raw_bucket}.",

@@ -15,7 +15,7 @@ from visionml.contracts.deployment import (
     DeploymentStart,
     PlannedModel,
 )
-from visionml.contracts.names import SHADOW, VARIANT_A, VARIANT_B, deployed
+from visionml.contracts.names import SHADOW, STAGING, VARIANT_A, VARIANT_B, deployed
 from visionml.contracts.registry import VersionRecord
 from visionml.contracts.settings import RolloutSettings
 from visionml.errors import Conflict, InvalidInput, NotFound, VisionmlError
@@ -24,7 +24,6 @@ from visionml.registry.ports import ObjectStore, PackageGroup
 from visionml.registry.versions import Versions
 
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
-_STAGING = "staging"
 _SUFFIXES = {VARIANT_A: "", VARIANT_B: "-b", SHADOW: "-shadow"}
 
 Variants = tuple[dict[str, JsonValue], ...]
@@ -122,7 +121,7 @@ def plan(
         production_variants=produces,
         shadow_variants=shadows,
         staging_name=target.staging_endpoint,
-        staging_config_name=f"{name}-{_STAGING}",
+        staging_config_name=f"{name}-{STAGING}",
         staging_variants=tuple({**each, "InitialInstanceCount": 1} for each in produces),
         strategy=way.strategy,
         deployment_config=way.config,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue, ValidationError
 
-from visionml.aws.packages import PackageSpec
+from visionml.aws.packages import Approval, PackageSpec
 from visionml.contracts.evaluation import EvaluationReport
 from visionml.contracts.lineage import Edge, dataset_node, model_node, run_node
 from visionml.contracts.registry import VersionRecord
@@ -19,7 +19,10 @@ CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp")
 
 
 class Registry:
-    """One model package group with its version records and its lineage."""
+    """One model package group with its version records and its lineage.
+
+    `approval` is what new packages begin with.
+    """
 
     def __init__(
         self,
@@ -29,8 +32,10 @@ class Registry:
         versions: Versions,
         lineage: Lineage,
         objects: ObjectStore,
+        approval: Approval = "Approved",
     ) -> None:
         self._group = group
+        self._approval = approval
         self._packages = packages
         self._versions = versions
         self._lineage = lineage
@@ -103,7 +108,7 @@ class Registry:
                 image=image,
                 artefact=wanted.artefact_s3_uri,
                 report=wanted.evaluation_s3_uri,
-                approval="Approved",
+                approval=self._approval,
                 properties={
                     "run_id": request.run_id,
                     "dataset": request.dataset,

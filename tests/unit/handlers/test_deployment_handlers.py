@@ -1,7 +1,7 @@
 """The deployment machine's handlers, on golden events and in-memory platforms."""
 
 from dataclasses import replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,13 +11,18 @@ from tests.fakes import events
 from tests.fakes.parameters import MemoryParameters
 from tests.fakes.table import MemoryTable
 from tests.unit.handlers.conftest import ColdStart
+from tests.unit.promotion.test_approval import Tokens
 from tests.unit.promotion.test_plan import SERVING, Registered
 from visionml.aws.alarms import Alarm
+from visionml.aws.invocation import Invocation
 from visionml.contracts.deployment import DeploymentReport
+from visionml.contracts.evaluation import EvaluationReport
 from visionml.contracts.lineage import deployment_node
 from visionml.errors import Conflict, NotFound
+from visionml.promotion.approval import Approvals
 from visionml.promotion.baseline import Baselines
 from visionml.promotion.claim import Claims
+from visionml.promotion.known_images import KnownImage
 from visionml.promotion.plan import Production
 from visionml.registry.lineage import Lineage
 from visionml.registry.versions import Versions
@@ -25,6 +30,7 @@ from visionml.registry.versions import Versions
 START = events.load("deployment_planner")
 REQUEST = START["request"]
 ENDED = events.load("deployment_recorder.ended")
+IMAGE = KnownImage("7", "image/png", b"png", "images/digits/7/1.png")
 OTHER = {**REQUEST, "deployment_id": "dep-20261120-103100-c3d4"}
 
 
@@ -135,3 +141,53 @@ def test_the_recorder_releases_the_endpoint(
 def test_what_never_happened_is_told_as_nothing(nothing: Any) -> None:
     report = DeploymentReport.model_validate({**ENDED, "plan": nothing, "failure": nothing})
     assert (report.plan, report.failure, report.staging) == (None, None, None)
+
+
+def test_the_checker_answers_a_report_for_each_model_that_is_to_answer(
+    cold_start: ColdStart, context: LambdaContext
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def invoke(_runtime: Any, endpoint: str, body: bytes, **options: Any) -> Invocation:
+        asked.append((endpoint, len(body)))
+        assert options["variant"] == "ModelA"
+        return Invocation(400, b"refused", "")
+
+    module = cold_start(
+        "staging_checker",
+        known_images=SimpleNamespace(read=lambda *_args, **_options: [IMAGE]),
+        read_report=lambda _objects, _address: EvaluationReport.model_validate(
+            events.load("evaluation_report")
+        ),
+        invoke=invoke,
+    )
+    shadow = {**ENDED["plan"]["models"][0], "variant": "Shadow"}
+    plan = {**ENDED["plan"], "models": [*ENDED["plan"]["models"], shadow]}
+    answer = module.handler({"plan": plan}, context)
+    assert [check["variant"] for check in answer["checks"]] == ["ModelA"]
+    assert not answer["passed"]
+    assert "1 of 1 images were not read, the first with status 400: refused" in answer["reason"]
+    assert {endpoint for endpoint, _ in asked} == {"ml-pipeline-staging-local-us-east-1"}
+
+
+@pytest.mark.parametrize("approval", ["Approved", "PendingManualApproval"])
+def test_the_functions_of_approvals_act_on_the_package_as_it_is(
+    cold_start: ColdStart, context: LambdaContext, table: MemoryTable, approval: str
+) -> None:
+    registered = Registered()
+    arn = registered.version.model_package_arn
+    tokens = Tokens()
+    for module in ("approval_requester", "approval_resolver"):
+        cold_start(module, approvals=Approvals(table, registered.packages, tokens))
+    registered.packages.set_approval(arn, "PendingManualApproval")
+    requester = cold_start("approval_requester")
+    plan = {**ENDED["plan"], "package_arn": arn}
+    assert requester.handler({"plan": plan, "token": "t"}, context) == {
+        "approval": "PendingManualApproval"
+    }
+    registered.packages.set_approval(arn, approval)
+    event = events.load("approval_resolver")
+    event["detail"]["ModelPackageArn"] = arn
+    answer = cold_start("approval_resolver").handler(event, context)
+    assert answer == {"package_arn": arn, "approval": approval}
+    assert tokens.returned == ([("t", "Approved")] if approval == "Approved" else [])

@@ -82,6 +82,7 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_invoke_resource": ["resource", "input_data"],
         "_invoke_resource_with_timeout": ["resource", "input_data", "timeout"],
         "_invoke_with_callback": ["resource", "input_data", "token", "state_def"],
+        "_call_lambda": ["func_ref", "event"],
         "_emit_execution_status_event": ["execution"],
     },
     "services.cloudformation.stacks": {
@@ -263,6 +264,7 @@ def test_the_stores_that_we_read_and_write_exist() -> None:
     assert hasattr(_attribute("services.cloudwatch_logs", "_log_groups"), "__contains__")
     assert hasattr(_attribute("services.stepfunctions", "_executions"), "get")
     assert hasattr(_attribute("services.stepfunctions", "_state_machines"), "get")
+    assert hasattr(_attribute("services.stepfunctions", "_task_tokens"), "get")
 
 
 def test_the_event_loop_and_the_enforcement_switch_exist() -> None:

@@ -9,6 +9,7 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.packages import MemoryPackages
 from tests.fakes.parameters import MemoryParameters
 from tests.fakes.table import MemoryTable
+from visionml.aws.packages import Approval
 from visionml.contracts.evaluation import EvaluationReport
 from visionml.contracts.lineage import dataset_node, model_node
 from visionml.contracts.training import RegistrationRequest
@@ -25,7 +26,7 @@ REJECTED = events.load("run_recorder.rejected")["verdict"]
 class Platform:
     """A registry with everything that stands around it, in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, approval: Approval = "Approved") -> None:
         report = json.dumps(events.load("evaluation_report")).encode()
         self.objects = MemoryObjects(
             {WANTED.artefact_s3_uri: b"model", WANTED.evaluation_s3_uri: report}
@@ -39,12 +40,20 @@ class Platform:
             versions=self.versions,
             lineage=self.lineage,
             objects=self.objects,
+            approval=approval,
         )
 
 
 @pytest.fixture
 def platform() -> Platform:
     return Platform()
+
+
+def test_where_a_person_decides_a_new_package_waits_for_it() -> None:
+    platform = Platform(approval="PendingManualApproval")
+    model = platform.registry.register(WANTED, image="image:1")
+    package = platform.packages.describe(model.model_package_arn)
+    assert package.approval == "PendingManualApproval"
 
 
 def test_a_model_gets_a_package_a_version_and_lineage(platform: Platform) -> None:

@@ -9,6 +9,7 @@ from visionml.cdk.stacks.network import NetworkStack
 from visionml.cdk.stacks.storage import StorageStack
 from visionml.cdk.units import deployment_machine
 from visionml.cdk.units.api import InferenceApi
+from visionml.cdk.units.approvals import Approvals
 from visionml.cdk.units.handler import Handlers
 from visionml.cdk.units.image import seed, vision
 from visionml.cdk.units.log_group import log_group
@@ -57,6 +58,7 @@ class ServingStack(PlatformStack):
             lineage=storage.lineage,
             streams=storage.streams,
         )
+        self.approvals = Approvals(self, "Approvals", handlers=handlers, lineage=storage.lineage)
         self.machine = self._machine()
         self.versions = VersionFunctions(
             self,
@@ -122,6 +124,8 @@ class ServingStack(PlatformStack):
         probing = self.settings.serving.rollout.probes > 0
         parts = deployment_machine.DeploymentParts(
             planner_arn=functions.planner.function.function_arn,
+            checker_arn=functions.checker.function.function_arn,
+            approval_arn=self.approvals.requester.function.function_arn,
             recorder_arn=functions.recorder.function.function_arn,
             topic_arn=self._notifications.topic.topic_arn,
             hosting_role_arn=self.hosting_role.role.role_arn,
@@ -135,7 +139,13 @@ class ServingStack(PlatformStack):
             "Deployment",
             name=self.names.deployment_machine,
             definition=deployment_machine.definition(parts, serving=self.settings.serving),
-            handlers=[functions.planner, functions.prober, functions.recorder],
+            handlers=[
+                functions.planner,
+                functions.checker,
+                self.approvals.requester,
+                functions.prober,
+                functions.recorder,
+            ],
             notifications=self._notifications,
             settings=self.settings,
             logs_key=self._storage.keys.operations,

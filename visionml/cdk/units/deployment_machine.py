@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
+from visionml.cdk.units import staging_steps
 from visionml.cdk.units.instances import has_local_storage
 from visionml.cdk.units.states import (
     State,
     announce,
     call,
-    catch,
     choose,
+    failed,
     invoke,
     publish,
+    step,
 )
 from visionml.contracts.deployment import ROLLED_BACK
 from visionml.contracts.events import DEPLOYMENT_ENDED, DEPLOYMENT_SOURCE
@@ -22,6 +24,17 @@ GRACE_SECONDS = 600
 """How much longer than SageMaker itself the machine watches an update."""
 
 _START = {"request": REQUEST, "execution": "{% $states.context.Execution.Id %}"}
+_IS_ROLLBACK = "$states.context.Execution.Input.kind = 'rollback'"
+_PHASE = f"{{% {_IS_ROLLBACK} ? 'update' : 'prepare' %}}"
+_SERVES = "{% $plan.serves_already %}"
+_PRODUCED = {
+    "EndpointConfigName": "{% $plan.endpoint_config_name %}",
+    "ProductionVariants": "{% $plan.production_variants %}",
+}
+_STAGED = {
+    "EndpointConfigName": "{% $plan.staging_config_name %}",
+    "ProductionVariants": "{% $plan.staging_variants %}",
+}
 _HAS_OUTCOME = "$exists($outcome.outcome)"
 _HAS_FAILED = "$exists($failure.step)"
 _OUTCOME_ERROR = (
@@ -35,6 +48,8 @@ class DeploymentParts:
     """What the machine calls, and what the models it creates run with."""
 
     planner_arn: str
+    checker_arn: str
+    approval_arn: str
     recorder_arn: str
     topic_arn: str
     hosting_role_arn: str
@@ -51,21 +66,39 @@ def watch_seconds(serving: ServingSettings) -> int:
 
 def longest_seconds(serving: ServingSettings) -> int:
     """Return how long a deployment takes at most."""
-    return watch_seconds(serving) + GRACE_SECONDS
+    return staging_steps.longest_seconds(serving) + watch_seconds(serving) + GRACE_SECONDS
 
 
 def definition(parts: DeploymentParts, *, serving: ServingSettings) -> dict[str, Any]:
     """Return the machine's definition; its input is a ``DeploymentRequest``."""
     return {
-        "Comment": "Plan, create, update the endpoint, watch, record what serves.",
+        "Comment": "Plan, try on staging, ask, update the endpoint, watch, record what serves.",
         "QueryLanguage": "JSONata",
         "StartAt": "Accept",
         "TimeoutSeconds": longest_seconds(serving),
         "States": {
             "Accept": _accept(),
-            "Plan": step("Plan", _plan(parts, "update"), then="Planned"),
-            "Planned": choose(("{% $plan.serves_already %}", "Record"), otherwise="CreateModels"),
-            "CreateModels": step("CreateModels", _models(parts), then="HasShadow"),
+            "Plan": step("Plan", _plan(parts, _PHASE), then="Planned"),
+            "Planned": choose((_SERVES, "Record"), otherwise="CreateModels"),
+            "CreateModels": step("CreateModels", _models(parts), then="IsRollback"),
+            "IsRollback": choose(
+                (f"{{% {_IS_ROLLBACK} %}}", "HasShadow"), otherwise="CreateStagingConfig"
+            ),
+            **staging_steps.staging(
+                checker_arn=parts.checker_arn,
+                config=_config(parts, serving, _STAGED),
+                tags=_tags(parts),
+                poll_seconds=serving.poll_seconds,
+                then="IsApproved",
+            ),
+            **staging_steps.approval(
+                requester_arn=parts.approval_arn,
+                topic_arn=parts.topic_arn,
+                serving=serving,
+                then="Confirm",
+            ),
+            "Confirm": step("Confirm", _plan(parts, "update"), then="Confirmed"),
+            "Confirmed": choose((_SERVES, "Record"), otherwise="HasShadow"),
             "HasShadow": choose(
                 ("{% $count($plan.shadow_variants) > 0 %}", "CreateShadowedConfig"),
                 otherwise="CreateEndpointConfig",
@@ -76,11 +109,6 @@ def definition(parts: DeploymentParts, *, serving: ServingSettings) -> dict[str,
             **_ending(parts),
         },
     }
-
-
-def step(name: str, state: State, *, then: str, otherwise: str = "Record") -> State:
-    """Complete a task: what fails goes on at `otherwise`."""
-    return {**state, "Catch": catch(name, to=otherwise), "Next": then}
 
 
 def _accept() -> State:
@@ -94,6 +122,7 @@ def _accept() -> State:
 
 
 def _plan(parts: DeploymentParts, phase: str) -> State:
+    """Plan; once more before the endpoint is touched, since days may have passed by then."""
     return {
         **invoke(parts.planner_arn, {**_START, "phase": phase}),
         "Assign": {"plan": "{% $states.result.Payload %}"},
@@ -133,13 +162,7 @@ def _models(parts: DeploymentParts) -> State:
 
 def _configs(parts: DeploymentParts, serving: ServingSettings) -> dict[str, State]:
     """Create the endpoint configuration; SageMaker refuses an empty list of shadows."""
-    plain: dict[str, Any] = {
-        "EndpointConfigName": "{% $plan.endpoint_config_name %}",
-        "ProductionVariants": "{% $plan.production_variants %}",
-        "Tags": _tags(parts),
-    }
-    if not has_local_storage(serving.instance_type):
-        plain["KmsKeyId"] = parts.volume_key
+    plain = _config(parts, serving, _PRODUCED)
     shadowed = {**plain, "ShadowProductionVariants": "{% $plan.shadow_variants %}"}
     return {
         name: step(
@@ -152,6 +175,15 @@ def _configs(parts: DeploymentParts, serving: ServingSettings) -> dict[str, Stat
             "CreateShadowedConfig": shadowed,
         }.items()
     }
+
+
+def _config(
+    parts: DeploymentParts, serving: ServingSettings, variants: dict[str, str]
+) -> dict[str, Any]:
+    config: dict[str, Any] = {**variants, "Tags": _tags(parts)}
+    if not has_local_storage(serving.instance_type):
+        config["KmsKeyId"] = parts.volume_key
+    return config
 
 
 def _update() -> State:
@@ -206,15 +238,6 @@ def _probe(prober_arn: str) -> State:
             }
         ],
         "Next": "Wait",
-    }
-
-
-def failed(name: str, *, error: str, cause: str, then: str) -> State:
-    """Remember a failure that no task raised."""
-    return {
-        "Type": "Pass",
-        "Assign": {"failure": {"step": name, "error": error, "cause": cause}},
-        "Next": then,
     }
 
 

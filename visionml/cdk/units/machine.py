@@ -20,7 +20,7 @@ from visionml.cdk.units.handler import LambdaFunction
 from visionml.cdk.units.log_group import log_group
 from visionml.cdk.units.notifications import Notifications
 from visionml.cdk.units.permissions import JOBS_OF_RUNS, allow, arn, hand_over
-from visionml.contracts.names import Names
+from visionml.contracts.names import STAGING, Names
 from visionml.contracts.settings import Settings
 
 
@@ -106,12 +106,16 @@ class Machine(Construct):
         model = arn(self.role, "sagemaker", f"model/{name}")
         config = arn(self.role, "sagemaker", f"endpoint-config/{name}")
         endpoint = arn(self.role, "sagemaker", f"endpoint/{names.endpoint}")
+        staging = arn(self.role, "sagemaker", f"endpoint/{names.staging_endpoint}")
         for action, resources in {
             "CreateModel": [model],
             "CreateEndpointConfig": [config],
-            "AddTags": [model, config],
+            "AddTags": [model, config, staging],
+            "CreateEndpoint": [staging, config],
             "UpdateEndpoint": [endpoint, config],
-            "DescribeEndpoint": [endpoint],
+            "DescribeEndpoint": [endpoint, staging],
+            "DeleteEndpoint": [staging],
+            "DeleteEndpointConfig": [f"{config}-{STAGING}"],
         }.items():
             reason = "Models and configurations are named by their deployment, unknown until then."
             allow(self.role, [f"sagemaker:{action}"], resources, because=reason)

@@ -123,6 +123,11 @@ def read_versions(role: Role, names: Names) -> None:
     """Allow reading the registered versions and their packages."""
     versions = arn(role, "ssm", f"parameter{names.version_parameter('*')}")
     allow(role, ["ssm:GetParameter"], [versions], because=_VERSIONS)
+    read_packages(role, names)
+
+
+def read_packages(role: Role, names: Names) -> None:
+    """Allow reading the model packages."""
     allow(
         role,
         ["sagemaker:DescribeModelPackage"],
@@ -187,9 +192,10 @@ def clean_up_deployments(role: Role, names: Names) -> None:
     allow(role, ["ssm:PutParameter"], [versions], because=_VERSIONS)
 
 
-def use_endpoint(role: Role, names: Names, *actions: str) -> None:
-    """Allow operations on the endpoint, such as ``InvokeEndpoint``."""
-    endpoint = arn(role, "sagemaker", f"endpoint/{names.endpoint}")
+def use_endpoint(role: Role, names: Names, *actions: str, staging: bool = False) -> None:
+    """Allow operations on the endpoint, or on the staging one, such as ``InvokeEndpoint``."""
+    name = names.staging_endpoint if staging else names.endpoint
+    endpoint = arn(role, "sagemaker", f"endpoint/{name}")
     allow(role, [f"sagemaker:{action}" for action in actions], [endpoint])
 
 

@@ -16,12 +16,14 @@ from visionml.cdk.units.permissions import (
     use_endpoint,
     watch_executions,
 )
+from visionml.cdk.units.staging_steps import CHECK_SECONDS
 from visionml.cdk.units.streams import Streams
 from visionml.contracts.environment import (
     AdapterEnvironment,
     DeploymentPlannerEnvironment,
     DeploymentProberEnvironment,
     DeploymentRecorderEnvironment,
+    StagingCheckerEnvironment,
 )
 from visionml.contracts.names import METRIC_NAMESPACE
 
@@ -45,6 +47,7 @@ class ServingFunctions(Construct):
         super().__init__(scope, id)
         self._handlers, self._lineage, self._streams = handlers, lineage, streams
         self.planner = self._planner(buckets)
+        self.checker = self._checker(buckets)
         self.prober = self._prober(buckets)
         self.recorder = self._recorder()
         self.adapter = self._adapter()
@@ -76,6 +79,29 @@ class ServingFunctions(Construct):
         look_at_alarms(planner.role)
         watch_executions(planner.role, names.deployment_machine)
         return planner
+
+    def _checker(self, buckets: Buckets) -> Handler:
+        names, settings = self._handlers.names, self._handlers.settings
+        checker = self._handlers.add(
+            "staging_checker",
+            StagingCheckerEnvironment(
+                powertools_service_name=_PROMOTION,
+                powertools_metrics_namespace=METRIC_NAMESPACE,
+                staging_endpoint=names.staging_endpoint,
+                raw_bucket=buckets.name("raw"),
+                datasets_bucket=buckets.name("datasets"),
+                holdout_images=settings.serving.rollout.holdout_images,
+                holdout_loss=settings.serving.rollout.holdout_loss,
+                latency_limit_ms=settings.alarms.latency_p99_ms,
+            ),
+            seconds=CHECK_SECONDS,
+            memory_mb=512,
+        )
+        buckets.let_read(checker.role, "raw", prefix="images/")
+        buckets.let_read(checker.role, "datasets", prefix="manifests/")
+        buckets.let_read(checker.role, "models", prefix="runs/")
+        use_endpoint(checker.role, names, "InvokeEndpoint", staging=True)
+        return checker
 
     def _prober(self, buckets: Buckets) -> Handler:
         names = self._handlers.names

@@ -97,6 +97,20 @@ def catch(step: str, *, to: str) -> list[State]:
     return [{"ErrorEquals": ["States.ALL"], "Assign": {"failure": failure}, "Next": to}]
 
 
+def step(name: str, state: State, *, then: str, otherwise: str = "Record") -> State:
+    """Complete a task: what fails goes on at `otherwise`."""
+    return {**state, "Catch": catch(name, to=otherwise), "Next": then}
+
+
+def failed(name: str, *, error: str, cause: str, then: str) -> State:
+    """Remember a failure that no task raised."""
+    return {
+        "Type": "Pass",
+        "Assign": {"failure": {"step": name, "error": error, "cause": cause}},
+        "Next": then,
+    }
+
+
 def invoke(function_arn: str, payload: State | str, *, seconds: int = 60) -> State:
     """Call a Lambda function; its answer is the state's result."""
     return {

@@ -152,12 +152,14 @@ class TrainingFunctions(Construct):
 
     def _registrar(self, image: Image) -> Handler:
         names = self._handlers.names
+        asked = self._handlers.settings.serving.rollout.approval == "manual"
         registrar = self._handlers.add(
             "model_registrar",
             RegistrarEnvironment(
                 powertools_service_name=_SERVICE,
                 powertools_metrics_namespace=METRIC_NAMESPACE,
                 lineage_table=names.lineage_table,
+                package_approval="PendingManualApproval" if asked else "Approved",
                 models_bucket=self._buckets.name("models"),
                 model_package_group=names.model_package_group,
                 resource_prefix=names.prefix,

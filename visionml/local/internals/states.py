@@ -33,6 +33,11 @@ def execution_role() -> str:
     return _machine_role.get()
 
 
+def execution() -> Mapping[str, Any]:
+    """Return what MiniStack keeps of the execution whose task is running; empty outside one."""
+    return _execution.get()
+
+
 def execution_name() -> str:
     """Return the name of the execution whose task is running; empty outside one."""
     return str(_execution.get().get("name", ""))
