@@ -65,10 +65,6 @@ class Two:
         parameters = Parameters(self.session.aws.parameters)
         parameters.put(self.session.names.active_version_parameter, value)
 
-    def serve(self, version: str) -> None:
-        """Go back to a version, if it does not serve."""
-        self.session.models.rollback(to=version, on_step=quiet)
-
 
 def quiet(_step: object) -> None:
     """Tell nobody of steps."""
@@ -92,6 +88,20 @@ def two(platform: Deployed, trained: Trained, another: Trained, promoted: Deploy
         session.models.rollback(to=trained.run.run_id, on_step=quiet)
     session.models.promote(another.run.run_id, on_step=quiet)
     return Two(session, trained.run.run_id, another.run.run_id)
+
+
+@pytest.fixture
+def first_serves(two: Two) -> None:
+    """Let the first version serve, whatever the test before came to."""
+    two.session.models.rollback(to=two.first, on_step=quiet)
+    two.settled()
+
+
+@pytest.fixture
+def second_serves(two: Two) -> None:
+    """Let the second version serve."""
+    two.session.models.rollback(to=two.second, on_step=quiet)
+    two.settled()
 
 
 @pytest.fixture
@@ -151,7 +161,9 @@ def test_a_deployment_is_opened_with_the_time_of_each_step(two: Two) -> None:
     assert steps["seconds"].sum() == pytest.approx(row["seconds"], abs=3)
 
 
-def test_setting_active_version_by_hand_puts_that_version_into_production(two: Two) -> None:
+def test_setting_active_version_by_hand_puts_that_version_into_production(
+    two: Two, first_serves: None
+) -> None:
     before = two.started()
     two.set(two.second)
     until(lambda: two.session.models.serving().version == two.second)
@@ -162,7 +174,7 @@ def test_setting_active_version_by_hand_puts_that_version_into_production(two: T
     assert (outcome.kind, outcome.outcome) == ("rollback", "promoted")
 
 
-def test_two_people_who_roll_back_at_once_get_one_rollback(two: Two) -> None:
+def test_two_people_who_roll_back_at_once_get_one_rollback(two: Two, second_serves: None) -> None:
     before = two.started()
     with ThreadPoolExecutor(2) as people:
         outcomes = list(people.map(lambda _: two.session.models.rollback(on_step=quiet), range(2)))
@@ -180,7 +192,7 @@ def test_two_people_who_roll_back_at_once_get_one_rollback(two: Two) -> None:
     ],
 )
 def test_what_cannot_serve_is_taken_out_of_the_parameter_and_people_are_told(
-    two: Two, post: Mailbox, value: str, reason: str
+    two: Two, first_serves: None, post: Mailbox, value: str, reason: str
 ) -> None:
     before = two.started()
     two.set(value)
@@ -189,7 +201,9 @@ def test_what_cannot_serve_is_taken_out_of_the_parameter_and_people_are_told(
     assert two.started() == before
 
 
-def test_a_version_whose_artefact_is_gone_is_taken_out(two: Two, post: Mailbox) -> None:
+def test_a_version_whose_artefact_is_gone_is_taken_out(
+    two: Two, first_serves: None, post: Mailbox
+) -> None:
     objects = Objects(two.session.aws.s3)
     address = two.versions.read(two.second).artefact
     content = objects.read_bytes(address)
@@ -203,7 +217,7 @@ def test_a_version_whose_artefact_is_gone_is_taken_out(two: Two, post: Mailbox) 
 
 
 def test_a_version_that_was_rejected_meanwhile_is_taken_out_after_it_was_refused(
-    two: Two, post: Mailbox
+    two: Two, first_serves: None, post: Mailbox
 ) -> None:
     packages = Packages(two.session.aws.sagemaker)
     arn = two.versions.read(two.second).model_package_arn
@@ -228,7 +242,7 @@ def test_a_version_that_never_served_is_not_rolled_back_to(two: Two) -> None:
         two.session.models.rollback(to=version)
 
 
-def test_a_rollback_needs_no_registry(two: Two) -> None:
+def test_a_rollback_needs_no_registry(two: Two, first_serves: None) -> None:
     packages = Packages(two.session.aws.sagemaker)
     packages.delete(two.versions.read(two.second).model_package_arn)
     outcome = two.session.models.rollback(to=two.second, on_step=quiet)
