@@ -96,6 +96,16 @@ class RolloutSettings(_Record):
     """How many known images are sent at each look while traffic shifts; 0 for none."""
 
 
+class NightSettings(_Record):
+    """When there may be fewer instances, and how many."""
+
+    from_hour: Annotated[int, Field(ge=0, le=23)] = 22
+    to_hour: Annotated[int, Field(ge=0, le=23)] = 6
+    timezone: str = "Etc/UTC"
+    instances: Positive = 1
+    """The most there are between these hours."""
+
+
 class ServingSettings(_Record):
     """The endpoint, its API and their limits."""
 
@@ -104,6 +114,8 @@ class ServingSettings(_Record):
     minimum_instances: Positive = 1
     maximum_instances: Positive = 10
     invocations_per_instance: Positive = 1000
+    """In a minute, which scaling holds the instances at."""
+    night: NightSettings | None = None
     scale_in_cooldown_seconds: Positive = 300
     scale_out_cooldown_seconds: Positive = 60
     traffic_model_a: Share = 0.8

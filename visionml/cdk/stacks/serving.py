@@ -18,6 +18,7 @@ from visionml.cdk.units.permissions import look_at_alarms
 from visionml.cdk.units.sagemaker_role import SagemakerRole
 from visionml.cdk.units.seed_endpoint import SeedEndpoint
 from visionml.cdk.units.serving_functions import ServingFunctions
+from visionml.cdk.units.variant_scaling import VariantScaling
 from visionml.cdk.units.version_functions import VersionFunctions
 from visionml.contracts.settings import Settings
 
@@ -42,6 +43,9 @@ class ServingStack(PlatformStack):
         self._notifications = monitoring.notifications
         self.hosting_role = self._hosting_role()
         self.endpoint = self._endpoint()
+        self.scaling = VariantScaling(
+            self, "Scaling", endpoint=self.endpoint, names=self.names, serving=settings.serving
+        )
         handlers = Handlers(
             self,
             "Handlers",

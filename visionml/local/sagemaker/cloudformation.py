@@ -16,6 +16,7 @@ from visionml.local.sagemaker.service import Service
 
 _POLL_SECONDS = 0.05
 _ENDPOINT_SECONDS = 1800.0
+_CHANGING = {"Creating", "Updating", "RollingBack", "SystemUpdating"}
 
 
 class ResourceFailed(VisionmlError):
@@ -129,11 +130,13 @@ class Types:
         return Provisioned(physical_id, attributes)
 
     def delete_endpoint(self, physical_id: str, properties: Properties) -> None:
-        """AWS::SageMaker::Endpoint; it waits until the endpoint is gone."""
+        """AWS::SageMaker::Endpoint; it waits until the endpoint neither changes nor is there."""
         del properties
         name = self._name_of(physical_id)
-        self._gone("DeleteEndpoint", {"EndpointName": name})
         deadline = time.monotonic() + _ENDPOINT_SECONDS
+        while self._changes(name) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        self._gone("DeleteEndpoint", {"EndpointName": name})
         while self._described(name) is not None and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
@@ -178,6 +181,10 @@ class Types:
                 return
             time.sleep(_POLL_SECONDS)
         raise ResourceFailed(f"The endpoint {name} did not come into service in time.")
+
+    def _changes(self, name: str) -> bool:
+        described = self._described(name)
+        return described is not None and described["EndpointStatus"] in _CHANGING
 
     def _described(self, name: str) -> Document | None:
         endpoint = self._service.state.endpoints.get(self._service.state.cloud.scope(), name)
