@@ -182,6 +182,7 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
                 "cloudwatch:DescribeAlarms",
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",
+                "dynamodb:Query",
                 "s3:GetObject",
                 "s3:ListBucket",
                 "sagemaker:DescribeEndpoint",

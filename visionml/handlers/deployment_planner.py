@@ -15,6 +15,7 @@ from visionml.handlers.observability import Event, count, logger, observed
 from visionml.promotion.claim import Claims
 from visionml.promotion.plan import Production, Registered, Target, plan
 from visionml.promotion.record import begin
+from visionml.promotion.rollback import check_served
 from visionml.registry.lineage import Lineage
 from visionml.registry.versions import Versions
 
@@ -64,6 +65,9 @@ def handler(event: Event, _context: LambdaContext) -> Event:
     claims.take(start, seconds=environment.claim_seconds, running=running)
     begin(lineage, request)
     planned = plan(start, registered=registered, production=production(), target=target)
+    if request.kind == "rollback":
+        for model in planned.models:
+            check_served(lineage, model.version)
     count("DeploymentsPlanned")
     logger.info("deployment planned", extra={"strategy": planned.strategy})
     return planned.model_dump(mode="json")

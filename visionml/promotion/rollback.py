@@ -115,24 +115,28 @@ def restorable(
             f"The model of the version {version} is gone: there is no {record.artefact}.",
             hint="Restore an earlier version of that object, or choose another model version.",
         )
-    if not has_served(lineage, version):
+    check_served(lineage, version)
+    return record
+
+
+def check_served(lineage: Lineage, version: str) -> None:
+    """Refuse a version that no deployment has put into production.
+
+    Going back asks neither the staging endpoint nor a person; for such a version it would be a
+    way around both.
+
+    Raises
+    ------
+    Conflict
+        It has never served.
+    """
+    model = model_node(version)
+    targets = [edge.target for edge in lineage.edges(model) if edge.relation == "deployed_as"]
+    if not any(node.status == "promoted" for node in map(lineage.find, targets) if node):
         raise Conflict(
             f"The version {version} has never served, so there is no going back to it.",
             hint=f"Promote it: `visionml promote {version}`.",
         )
-    return record
-
-
-def has_served(lineage: Lineage, version: str) -> bool:
-    """Say whether a deployment has put the version into production."""
-    return any(node.status == "promoted" for node in deployments_of(lineage, version))
-
-
-def deployments_of(lineage: Lineage, version: str) -> list[Node]:
-    """Return the recorded deployments of a version."""
-    model = model_node(version)
-    targets = [edge.target for edge in lineage.edges(model) if edge.relation == "deployed_as"]
-    return [node for node in map(lineage.find, targets) if node]
 
 
 def begin(

@@ -17,7 +17,7 @@ from visionml.aws.alarms import Alarm
 from visionml.aws.invocation import Invocation
 from visionml.contracts.deployment import DeploymentReport
 from visionml.contracts.evaluation import EvaluationReport
-from visionml.contracts.lineage import deployment_node
+from visionml.contracts.lineage import Edge, deployment_node, model_node
 from visionml.errors import Conflict, NotFound
 from visionml.promotion.approval import Approvals
 from visionml.promotion.baseline import Baselines
@@ -80,6 +80,19 @@ def test_the_planner_refuses_a_version_that_is_not_registered(
     unknown = {**START, "request": {**REQUEST, "model_version": "run-20200101-000000-0000"}}
     with pytest.raises(NotFound, match="run-20200101-000000-0000 is not registered"):
         planner.handler(unknown, context)
+
+
+def test_the_planner_goes_back_only_to_what_has_served(
+    planner: ModuleType, context: LambdaContext, table: MemoryTable
+) -> None:
+    back = {**START, "phase": "update", "request": {**REQUEST, "kind": "rollback"}}
+    with pytest.raises(Conflict, match="has never served"):
+        planner.handler(back, context)
+    lineage, past = Lineage(table), deployment_node("dep-20261101-103000-c3d4")
+    lineage.update(past, status="promoted", facts={})
+    model = model_node(REQUEST["model_version"])
+    lineage.link(Edge(source=model, relation="deployed_as", target=past))
+    assert planner.handler(back, context)["kind"] == "rollback"
 
 
 def test_the_planner_refuses_a_version_whose_model_is_gone(

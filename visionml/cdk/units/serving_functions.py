@@ -73,6 +73,7 @@ class ServingFunctions(Construct):
             ),
         )
         self._lineage.let_record(planner.role)
+        self._lineage.let_read(planner.role)
         buckets.let_read(planner.role, "models", prefix="runs/")
         read_versions(planner.role, names)
         look_up_what_serves(planner.role, names)
