@@ -37,6 +37,9 @@ def serving(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[Scripted]:
             self.end_headers()
             self.wfile.write(content)
 
+        def do_PUT(self) -> None:
+            self.do_POST()
+
         def do_GET(self) -> None:
             self.do_POST()
 

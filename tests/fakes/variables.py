@@ -31,6 +31,7 @@ VARIABLES = {
     "MAXIMUM_CALIBRATION_ERROR": "0.15",
     "MAXIMUM_LATENCY_MS": "500.0",
     "UPLOAD_LIMIT_BYTES": "10485760",
+    "ALLOWED_ORIGINS": "https://app.example.com",
     "EVENTS_STREAM": "ml-pipeline-events-local-us-east-1",
     "PROBES": "20",
     "DATASETS_BUCKET": "datasets",

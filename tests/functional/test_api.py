@@ -1,11 +1,19 @@
 """The inference API on the deployed platform: one test a status, and what an answer leaves."""
 
 import hashlib
+import json
 
+import numpy as np
+import pytest
+import urllib3
+from PIL import Image
+
+from tests.fakes import pictures
 from tests.functional.platform import Deployed
 from visionml.aws.session import Aws
 from visionml.contracts.deployment import DeploymentOutcome
-from visionml.contracts.inference import InferenceEvent
+from visionml.contracts.inference import INLINE_IMAGE_BYTES, InferenceEvent
+from visionml.local.state import State
 
 
 def events(aws: Aws, stream: str) -> dict[str, InferenceEvent]:
@@ -32,3 +40,78 @@ def test_an_answer_leaves_an_event_with_what_monitoring_needs(
     assert event.statistics is not None
     assert event.embedding
     assert event.model_version == promoted.model_version
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    """A picture of noise that does not fit into a request."""
+    noise = np.random.default_rng(0).integers(0, 256, (1300, 1300, 3), dtype=np.uint8)
+    content = pictures.encoded(Image.fromarray(noise), "PNG")
+    assert len(content) > INLINE_IMAGE_BYTES
+    return content
+
+
+def test_a_large_image_is_predicted_by_way_of_s3(
+    platform: Deployed, promoted: DeploymentOutcome, large: bytes
+) -> None:
+    answer = platform.session.api.predict(large)
+    event = events(platform.session.aws, platform.session.names.events_stream)[answer.prediction_id]
+    assert answer.model_version == promoted.model_version
+    assert event.image_sha256 == hashlib.sha256(large).hexdigest()
+
+
+def test_an_upload_takes_what_was_announced_and_nothing_else(
+    platform: Deployed, aws_local: State
+) -> None:
+    api = platform.session.api
+    announced = json.dumps({"content_type": "image/png", "bytes": 5}).encode()
+    place = api.ask(announced, content_type="application/json", path="/uploads")
+    assert place.status == 201
+    http = urllib3.PoolManager(ca_certs=aws_local.ca_bundle)
+    kind = {"Content-Type": "image/png"}
+    assert http.request("PUT", place.body["url"], body=b"six by", headers=kind).status == 403
+    other = {"Content-Type": "text/html"}
+    assert http.request("PUT", place.body["url"], body=b"bytes", headers=other).status == 403
+    assert http.request("PUT", place.body["url"], body=b"bytes", headers=kind).status == 200
+
+
+JSON, PNG = "application/json", "image/png"
+TOO_MANY = b'{"content_type": "image/png", "bytes": 10485761}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "content_type", "refusal"),
+    [
+        ("/inference", b"\x89PNG\r\n\x1a\n", PNG, (400, "truncated")),
+        ("/inference", b"{}", JSON, (400, "invalid_request")),
+        ("/nowhere", b"x", PNG, (404, "not_found")),
+        ("/inference", bytes(INLINE_IMAGE_BYTES + 1), PNG, (413, "too_many_bytes")),
+        ("/uploads", TOO_MANY, JSON, (413, "too_many_bytes")),
+        ("/inference", b"x", "image/gif", (415, "unsupported_media_type")),
+        ("/inference", b'{"s3": "s3://elsewhere/inference/1"}', JSON, (422, "s3_refused")),
+    ],
+)
+@pytest.mark.usefixtures("promoted")
+def test_a_refusal_has_its_status_and_says_why(
+    platform: Deployed, path: str, body: bytes, content_type: str, refusal: tuple[int, str]
+) -> None:
+    answer = platform.session.api.ask(body, content_type=content_type, path=path)
+    assert (answer.status, answer.body["error"]["code"]) == refusal
+
+
+def test_an_upload_that_nothing_was_sent_to_is_told_so(platform: Deployed) -> None:
+    api = platform.session.api
+    announced = json.dumps({"content_type": "image/png", "bytes": 5}).encode()
+    place = api.ask(announced, content_type="application/json", path="/uploads")
+    named = json.dumps({"s3": place.body["s3"]}).encode()
+    answer = api.ask(named, content_type="application/json")
+    assert (answer.status, answer.body["error"]["code"]) == (422, "s3_not_found")
+
+
+def test_a_hash_of_another_image_is_refused(
+    platform: Deployed, promoted: DeploymentOutcome
+) -> None:
+    image = platform.dataset.samples(1, split="holdout")[0].content
+    wrong = {"x-image-sha256": hashlib.sha256(b"another").hexdigest()}
+    answer = platform.session.api.ask(image, content_type="image/png", headers=wrong)
+    assert (answer.status, answer.body["error"]["code"]) == (400, "hash_mismatch")

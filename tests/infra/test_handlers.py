@@ -35,6 +35,7 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
     "run_recorder": records.RunRecorderEnvironment,
     "run_starter": records.RunStarterEnvironment,
     "staging_checker": records.StagingCheckerEnvironment,
+    "upload_issuer": records.UploadIssuerEnvironment,
 }
 LARGEST_IMAGE_GB = 50_000_000 * 3 / 2**30
 """Decoded; by `images.pixel_limit`."""

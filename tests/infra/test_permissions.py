@@ -230,7 +230,11 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
             )
             for which in ("Requester", "Resolver")
         ),
-        ("HandlersInferenceAdapter", {"kinesis:PutRecord", "sagemaker:InvokeEndpoint"}),
+        (
+            "HandlersInferenceAdapter",
+            {"kinesis:PutRecord", "s3:GetObject", "s3:ListBucket", "sagemaker:InvokeEndpoint"},
+        ),
+        ("HandlersUploadIssuer", {"s3:PutObject"}),
     ],
 )
 def test_each_function_may_do_its_own_work_and_nothing_else(

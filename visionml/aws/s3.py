@@ -122,6 +122,24 @@ class Objects:
         with translated(f"write {address}"):
             self._client.put_object(Bucket=bucket, Key=key, Body=body, **options)
 
+    def upload_url(self, address: str, *, content_type: str, length: int, seconds: int) -> str:
+        """Return a URL to which anybody may PUT one object of this type and length.
+
+        The client must sign by SigV4: the URL's signature then covers both.
+        """
+        bucket, key = parse_uri(address)
+        with translated(f"sign the address {address}"):
+            return self._client.generate_presigned_url(
+                "put_object",
+                Params={
+                    "Bucket": bucket,
+                    "Key": key,
+                    "ContentType": content_type,
+                    "ContentLength": length,
+                },
+                ExpiresIn=seconds,
+            )
+
     def exists(self, address: str) -> bool:
         """Say whether an object exists; a missing bucket counts as no.
 

@@ -27,6 +27,7 @@ HANDLERS = (
     "visionml/serving/payload.py",
     "visionml/serving/publisher.py",
     "visionml/serving/statuses.py",
+    "visionml/serving/uploads.py",
     "visionml/handlers",
 )
 """What Lambda functions run: the light rooms, nothing that needs numpy or torch."""

@@ -34,12 +34,32 @@ class HandlerEnvironment(BaseModel):
         return {name.upper(): str(value) for name, value in self if value is not None}
 
 
-class AdapterEnvironment(HandlerEnvironment):
+class ApiEnvironment(HandlerEnvironment):
+    """What every handler behind the API gets."""
+
+    allowed_origins: str = ""
+    """Web origins that may read the answers, with commas between them."""
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins one by one."""
+        return tuple(filter(None, self.allowed_origins.split(",")))
+
+
+class AdapterEnvironment(ApiEnvironment):
     """``handlers/inference_adapter.py``."""
 
     endpoint_name: str
+    raw_bucket: str
     upload_limit_bytes: int
     events_stream: str
+
+
+class UploadIssuerEnvironment(ApiEnvironment):
+    """``handlers/upload_issuer.py``: says where callers put images too large for a request."""
+
+    raw_bucket: str
+    upload_limit_bytes: int
 
 
 class GateEnvironment(HandlerEnvironment, Gates):

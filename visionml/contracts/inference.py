@@ -2,12 +2,18 @@
 
 import base64
 import struct
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image")
 """The media types under which an image itself is sent."""
 JSON_TYPE = "application/json"
+LARGEST_REQUEST_BYTES = 10_000_000
+"""Of API Gateway: docs.aws.amazon.com/apigateway/latest/developerguide/limits.html."""
+INLINE_IMAGE_BYTES = (6 * 1024 * 1024 - 64 * 1024) * 3 // 4
+"""The largest image that fits into a request: a function is handed 6 MiB at most, in which the
+image is base64, beside the headers (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits)."""
 HASH_HEADER = "x-image-sha256"
 """Names the image by its SHA-256, in hexadecimal; checked against what was sent."""
 
@@ -59,13 +65,35 @@ class Prediction(ContainerPrediction):
     """Of the endpoint, as the adapter saw it."""
 
 
+class UploadRequest(BaseModel):
+    """The body of ``POST /uploads``: the image that is to be sent to S3."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    content_type: Literal["image/jpeg", "image/png", "image/webp", "application/x-image"]
+    bytes: Annotated[int, Field(ge=1, strict=True)]
+
+
+class Upload(BaseModel):
+    """The body of the answer to ``POST /uploads``: where and how to PUT the image."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    """Good for an image of the stated type and size, while `expires_seconds` last."""
+    headers: dict[str, str]
+    """What the PUT has to be sent with."""
+    s3: str
+    """What ``POST /inference`` takes afterwards, as ``{"s3": ...}``."""
+    expires_seconds: int
+
+
 class InferenceEvent(ContainerPrediction):
     """What monitoring is told of one answer: neither the image nor who asked."""
 
     prediction_id: str
     time: AwareDatetime
-    image_sha256: str | None
-    """None for an image that lies in S3: only the endpoint reads it."""
+    image_sha256: str
     variant: str
     latency_ms: float
     statistics: PixelStatistics | None = None

@@ -1,7 +1,8 @@
 """The S3 key layout: which key holds what, in which bucket.
 
 ====================  ===========================================================
-bucket ``raw``        ``images/{dataset}/{label}/{file}``
+bucket ``raw``        ``images/{dataset}/{label}/{file}``;
+                      ``inference/{upload}``, of callers of the API, for a day
 bucket ``datasets``   ``manifests/{dataset}/{version}/`` manifest.jsonl, dataset.json,
                       refused.jsonl, objects.manifest;
                       ``prepared/{dataset}/{version}/{size}/{job}/{split}/part-*.npy|.jsonl``
@@ -16,6 +17,8 @@ REFUSED = "refused.jsonl"
 OBJECTS = "objects.manifest"
 EVALUATION_REPORT = "report.json"
 ARTEFACT = "model.tar.gz"
+INFERENCE_UPLOADS = "inference/"
+"""The prefix in the raw bucket of images that are too large for a request."""
 
 
 def raw_images(dataset: str) -> str:

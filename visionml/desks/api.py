@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -96,15 +97,24 @@ class Api:
             )
         return pd.DataFrame(rows)
 
-    def ask(self, body: bytes, *, content_type: str, key: str | None = None) -> Answer:
-        """Send any body once and return the answer, also a refusal; ``key=""`` sends no key."""
-        headers = {"content-type": content_type, "accept": "application/json"}
+    def ask(
+        self,
+        body: bytes = b"",
+        *,
+        content_type: str = "",
+        key: str | None = None,
+        path: str = "/inference",
+        method: str = "POST",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
+        """Send anything once and return the answer, also a refusal; ``key=""`` sends no key."""
+        headers = {"content-type": content_type, "accept": "application/json", **headers}
         sent = self.key if key is None else key
         if sent:
             headers["x-api-key"] = sent
         try:
             answer = self._http.request(
-                "POST", f"{self.url}/inference", body=body, headers=headers, retries=False
+                method, self.url + path, body=body, headers=headers, retries=False
             )
         except urllib3.exceptions.HTTPError as error:
             raise Unavailable(

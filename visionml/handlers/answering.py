@@ -2,9 +2,9 @@
 
 import base64
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
+from visionml.contracts.environment import ApiEnvironment
 from visionml.handlers.observability import Event, Handler, count, logger, metrics, observed
 from visionml.serving.statuses import RETRIED, status_of
 
@@ -26,26 +27,44 @@ class Reply(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-def answering(reply: Callable[[APIGatewayProxyEvent], Reply]) -> Handler:
+def answering(
+    environment: ApiEnvironment,
+) -> Callable[[Callable[[APIGatewayProxyEvent], Reply]], Handler]:
     """Make a handler that answers whatever happens: a ``Reply`` or an ``ErrorBody``.
 
     It counts ``Invocations`` and ``Errors`` by code, and measures ``LatencyMs``.
     """
 
-    @observed
-    @wraps(reply)
-    def handler(event: Event, _context: LambdaContext) -> Event:
-        started = time.perf_counter()
-        try:
-            answer = _proxied(reply(APIGatewayProxyEvent(event)))
-        except Exception as error:  # noqa: BLE001 - whatever happens, the caller gets an answer
-            answer = _refusal(error)
-        count("Invocations")
-        elapsed_ms = (time.perf_counter() - started) * 1e3
-        metrics.add_metric(name="LatencyMs", unit=MetricUnit.Milliseconds, value=elapsed_ms)
-        return answer
+    def decorate(reply: Callable[[APIGatewayProxyEvent], Reply]) -> Handler:
+        @observed
+        @wraps(reply)
+        def handler(event: Event, _context: LambdaContext) -> Event:
+            started = time.perf_counter()
+            request = APIGatewayProxyEvent(event)
+            try:
+                answer = reply(request)
+            except Exception as error:  # noqa: BLE001 - the caller gets an answer in any case
+                answer = _refusal(error)
+            count("Invocations")
+            elapsed_ms = (time.perf_counter() - started) * 1e3
+            metrics.add_metric(name="LatencyMs", unit=MetricUnit.Milliseconds, value=elapsed_ms)
+            origin = request.headers.get("origin", "")
+            return _proxied(answer, cors(origin, environment.origins))
 
-    return handler
+        return handler
+
+    return decorate
+
+
+def cors(origin: str, allowed: Sequence[str]) -> dict[str, str]:
+    """Return the headers that let a page of `origin` read an answer; none if it may not."""
+    if not allowed:
+        return {}
+    if "*" in allowed:
+        return {"Access-Control-Allow-Origin": "*"}
+    # caches must not give the answer for one origin to another
+    mine = {"Access-Control-Allow-Origin": origin} if origin in allowed else {}
+    return {"Vary": "Origin", **mine}
 
 
 def body_of(request: APIGatewayProxyEvent) -> bytes:
@@ -54,7 +73,7 @@ def body_of(request: APIGatewayProxyEvent) -> bytes:
     return base64.b64decode(text) if request.is_base64_encoded else text.encode()
 
 
-def _refusal(error: Exception) -> Event:
+def _refusal(error: Exception) -> Reply:
     status, body = status_of(error)
     code = body.error.code
     if status >= 500:
@@ -64,16 +83,17 @@ def _refusal(error: Exception) -> Event:
     with single_metric(name="Errors", unit=MetricUnit.Count, value=1) as metric:
         metric.add_dimension(name="code", value=code)
     later = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in RETRIED else {}
-    return _proxied(Reply(status, body, later))
+    return Reply(status, body, later)
 
 
-def _proxied(reply: Reply) -> dict[str, Any]:
+def _proxied(reply: Reply, more: Mapping[str, str]) -> Event:
     return {
         "statusCode": reply.status,
         "headers": {
             "Content-Type": "application/json",
             "Cache-Control": "no-store",
             **reply.headers,
+            **more,
         },
         "body": reply.body.model_dump_json(),
         "isBase64Encoded": False,

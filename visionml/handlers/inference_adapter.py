@@ -7,6 +7,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from visionml.aws import stream
+from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.contracts.environment import AdapterEnvironment
 from visionml.contracts.inference import HASH_HEADER, InferenceEvent
@@ -15,12 +16,13 @@ from visionml.handlers.observability import logger, metrics
 from visionml.serving.adapter import infer
 from visionml.serving.payload import payload_of
 from visionml.serving.publisher import Publisher
+from visionml.serving.uploads import Uploaded
 
-# API Gateway waits 29 s, the function may run 28: the last try begins within 3 s, connects within
-# 1 s and is given 22.
-RETRY_SECONDS = 3.0
+# API Gateway waits 29 s, the function may run 28: an image in S3 takes up to 4, the last try
+# begins within 2, connects within 1 and is given 20.
+RETRY_SECONDS = 2.0
 CONNECT_SECONDS = 1
-READ_SECONDS = 22
+READ_SECONDS = 20
 
 environment = AdapterEnvironment.read()
 aws = Aws()
@@ -36,6 +38,21 @@ kinesis = aws.client(
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
+uploaded = Uploaded(
+    Objects(
+        aws.client(
+            "s3",
+            connect_timeout=1,
+            read_timeout=3,
+            retries={"mode": "standard", "total_max_attempts": 1},
+        )
+    ),
+    environment.raw_bucket,
+)
+
+
+def _read(address: str) -> bytes:
+    return uploaded.read(address, limit=environment.upload_limit_bytes)
 
 
 def _send(event: InferenceEvent) -> None:
@@ -46,7 +63,7 @@ def _send(event: InferenceEvent) -> None:
 publisher = Publisher(_send)
 
 
-@answering
+@answering(environment)
 def handler(request: APIGatewayProxyEvent) -> Reply:
     """Answer a proxy event with a ``Prediction``."""
     prediction, event = infer(
@@ -54,6 +71,7 @@ def handler(request: APIGatewayProxyEvent) -> Reply:
             body_of(request),
             request.headers.get("content-type", ""),
             limit=environment.upload_limit_bytes,
+            read=_read,
             stated_hash=request.headers.get(HASH_HEADER, ""),
         ),
         runtime=runtime,

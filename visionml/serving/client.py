@@ -1,18 +1,30 @@
 """The caller's client of the inference API."""
 
-import urllib3
-from pydantic import ValidationError
+import hashlib
+import json
+from typing import TypeVar
 
-from visionml.contracts.inference import Prediction
+import urllib3
+from pydantic import BaseModel, ValidationError
+
+from visionml.contracts.inference import (
+    HASH_HEADER,
+    INLINE_IMAGE_BYTES,
+    JSON_TYPE,
+    Prediction,
+    Upload,
+    UploadRequest,
+)
 from visionml.errors import AccessDenied, Unavailable, VisionmlError
 from visionml.imaging.header import read_header
 from visionml.serving.statuses import RETRIED, error_of
 
+_Body = TypeVar("_Body", bound=BaseModel)
 _KEY_HINT = "Pass the API's key; `visionml deploy` prints where it is."
 
 
 class InferenceApi:
-    """``POST /inference`` of one deployment; safe to share between threads."""
+    """The API of one deployment; safe to share between threads."""
 
     def __init__(
         self,
@@ -25,7 +37,7 @@ class InferenceApi:
         backoff_seconds: float = 0.2,
     ) -> None:
         """Connect on first use to the stage at `url`, such as ``https://.../v1``."""
-        self._url = url.rstrip("/") + "/inference"
+        self._url = url.rstrip("/")
         self._headers = {"x-api-key": key, "Accept": "application/json"}
         self._http = urllib3.PoolManager(
             ca_certs=ca_bundle,
@@ -43,6 +55,8 @@ class InferenceApi:
 
     def predict(self, image: bytes, *, content_type: str | None = None) -> Prediction:
         """Return the prediction for a JPEG, PNG or WebP image.
+
+        One that is too large for a request goes to S3 first.
 
         With a `content_type` the bytes are sent as they are; without one they are looked at first,
         and what cannot be an image is not sent.
@@ -62,23 +76,59 @@ class InferenceApi:
             The service is busy, without a model or out of reach.
         """
         kind = content_type or f"image/{read_header(image).format}"
-        headers = {**self._headers, "Content-Type": kind}
+        stated = {HASH_HEADER: hashlib.sha256(image).hexdigest()}
+        if len(image) > INLINE_IMAGE_BYTES:
+            address = self.upload(image, content_type=kind)
+            body, kind = json.dumps({"s3": address}).encode(), JSON_TYPE
+        else:
+            body = image
+        answer = self._post("/inference", body, {**stated, "Content-Type": kind})
+        return _parsed(Prediction, answer, self._url)
+
+    def upload(self, image: bytes, *, content_type: str) -> str:
+        """Send an image to S3 and return the address that ``POST /inference`` takes for it.
+
+        Raises
+        ------
+        RequestRefused
+            The image is too large even for that, or its type is not served.
+        """
+        request = UploadRequest.model_construct(content_type=content_type, bytes=len(image))
+        body = request.model_dump_json(warnings=False).encode()
+        answer = self._post("/uploads", body, {"Content-Type": JSON_TYPE})
+        place = _parsed(Upload, answer, self._url)
+        sent = self._request("PUT", place.url, image, place.headers)
+        if sent.status != 200:
+            raise error_of(sent.status, sent.data)
+        return place.s3
+
+    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+        url = self._url + path
+        response = self._request("POST", url, body, {**self._headers, **headers})
+        if response.status == 403:
+            raise AccessDenied(f"{url} refused the key.", hint=_KEY_HINT)
+        if response.status not in {200, 201, 202}:
+            raise error_of(response.status, response.data)
+        return response.data
+
+    def _request(
+        self, method: str, url: str, body: bytes, headers: dict[str, str]
+    ) -> urllib3.BaseHTTPResponse:
         try:
-            response = self._http.request("POST", self._url, body=image, headers=headers)
+            return self._http.request(method, url, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             raise Unavailable(
-                f"Could not reach {self._url}: {error}.",
+                f"Could not reach {url.partition('?')[0]}: {error}.",
                 hint="Check the address and the network; `visionml local status` for the "
                 "embedded AWS.",
             ) from error
-        if response.status == 403:
-            raise AccessDenied(f"{self._url} refused the key.", hint=_KEY_HINT)
-        if response.status != 200:
-            raise error_of(response.status, response.data)
-        try:
-            return Prediction.model_validate_json(response.data)
-        except ValidationError as error:
-            raise VisionmlError(
-                f"{self._url} answered something other than a prediction.",
-                hint="Check the address: it must be the API's stage.",
-            ) from error
+
+
+def _parsed(kind: type[_Body], content: bytes, url: str) -> _Body:
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        raise VisionmlError(
+            f"{url} answered something other than expected.",
+            hint="Check the address: it must be the API's stage.",
+        ) from error

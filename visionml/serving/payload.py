@@ -3,15 +3,25 @@
 import base64
 import binascii
 import hashlib
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from visionml.contracts.inference import HASH_HEADER, IMAGE_TYPES, JSON_TYPE
+from visionml.contracts.inference import (
+    HASH_HEADER,
+    IMAGE_TYPES,
+    INLINE_IMAGE_BYTES,
+    JSON_TYPE,
+)
 from visionml.errors import RequestRefused
 
 _ANY_IMAGE = "application/x-image"
-_JSON_HINT = 'Send {"image": "<the image in base64>"}, or the image itself under its own type.'
+_JSON_HINT = (
+    'Send {"image": "<the image in base64>"}, {"s3": "<what POST /uploads gave>"}, or the image '
+    "itself under its own type."
+)
+_UPLOAD_HINT = "Send larger ones to the address that POST /uploads gives."
 
 
 class Payload(NamedTuple):
@@ -25,17 +35,32 @@ class Payload(NamedTuple):
 class _Json(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    image: str
+    image: str | None = None
+    s3: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.image is None) == (self.s3 is None):
+            raise ValueError("it has no field image and no field s3, or it has both")
+        return self
 
 
-def payload_of(body: bytes, content_type: str, *, limit: int, stated_hash: str = "") -> Payload:
-    """Return the image that a request holds.
+def payload_of(
+    body: bytes,
+    content_type: str,
+    *,
+    limit: int,
+    read: Callable[[str], bytes],
+    stated_hash: str = "",
+) -> Payload:
+    """Return the image that a request holds, or names by an address that `read` fetches.
 
     Raises
     ------
     RequestRefused
         400: there is none, its JSON is broken, or it is not the one that `stated_hash` says;
-        413: it has more than `limit` bytes; 415: it is sent as something that is not served.
+        413: it has more than `limit` bytes, or more than fit into a request; 415: it is sent as
+        something that is not served. Whatever `read` raises.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if not body:
@@ -43,16 +68,16 @@ def payload_of(body: bytes, content_type: str, *, limit: int, stated_hash: str =
             "The request has no body.", code="empty", status=400, hint="Send an image."
         )
     if kind == JSON_TYPE:
-        image, sent_as = _decoded(body), _ANY_IMAGE
+        image, sent_as = _named(body, read, limit), _ANY_IMAGE
     elif kind in IMAGE_TYPES:
+        _check_inline(len(body), limit)
         image, sent_as = body, kind
     else:
         raise _unserved(kind)
-    check_size(len(image), limit)
     return Payload(image, sent_as, _checked_hash(image, stated_hash))
 
 
-def check_size(length: int, limit: int) -> None:
+def check_size(length: int, limit: int, hint: str = "") -> None:
     """Refuse an image of more than `limit` bytes: 413."""
     if length > limit:
         raise RequestRefused(
@@ -60,20 +85,29 @@ def check_size(length: int, limit: int) -> None:
             code="too_many_bytes",
             status=413,
             limit=limit,
-            hint="Send a smaller or more strongly compressed image.",
+            hint=hint or "Send a smaller or more strongly compressed image.",
         )
 
 
-def _decoded(body: bytes) -> bytes:
+def _check_inline(length: int, limit: int) -> None:
+    inline = min(limit, INLINE_IMAGE_BYTES)
+    check_size(length, inline, _UPLOAD_HINT if inline < limit else "")
+
+
+def _named(body: bytes, read: Callable[[str], bytes], limit: int) -> bytes:
     try:
-        text = _Json.model_validate_json(body).image
-        return base64.b64decode(text, validate=True)
+        found = _Json.model_validate_json(body)
+        if found.s3 is not None:
+            return read(found.s3)
+        image = base64.b64decode(found.image or "", validate=True)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
         raise _bad(f"The JSON is not a request: {where}: {first['msg']}.") from None
     except (binascii.Error, ValueError) as error:
         raise _bad(f"The field image is not valid base64: {error}.") from None
+    _check_inline(len(image), limit)
+    return image
 
 
 def _checked_hash(image: bytes, stated: str) -> str:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests.fakes import events
 from tests.unit.handlers.conftest import ColdStart
-from visionml.contracts.inference import InferenceEvent
+from visionml.contracts.inference import INLINE_IMAGE_BYTES, InferenceEvent
 
 IMAGE = events.load("inference_adapter.image")
 JSON = events.load("inference_adapter.json")
@@ -185,12 +185,16 @@ def test_a_request_without_a_body_never_reaches_the_endpoint(ask: Ask, body: str
     assert endpoint.asked == []
 
 
-@pytest.mark.parametrize(("length", "status"), [(10_485_760, 200), (10_485_761, 413)])
-def test_an_image_may_have_as_many_bytes_as_the_limit(ask: Ask, length: int, status: int) -> None:
+@pytest.mark.parametrize(
+    ("length", "status"), [(INLINE_IMAGE_BYTES, 200), (INLINE_IMAGE_BYTES + 1, 413)]
+)
+def test_an_image_may_have_as_many_bytes_as_fit_into_a_request(
+    ask: Ask, length: int, status: int
+) -> None:
     told, body, endpoint = ask({**IMAGE, "body": base64.b64encode(bytes(length)).decode()}, ANSWER)
     assert told == status
     if status == 413:
-        assert body["error"]["limit"] == 10_485_760
+        assert body["error"]["limit"] == INLINE_IMAGE_BYTES
         assert endpoint.asked == []
 
 

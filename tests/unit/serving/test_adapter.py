@@ -65,7 +65,7 @@ def call(script: Scripted, *, pauses: Callable[[float], None], **more: object) -
     )
     settings = {"runtime": runtime, "endpoint": "the-endpoint", "sleep": pauses, **more}
     try:
-        image = payload_of(b"image bytes", "image/png", limit=100)
+        image = payload_of(b"image bytes", "image/png", limit=100, read=str.encode)
         return infer(image, **settings)  # type: ignore[arg-type]
     finally:
         runtime.close()
@@ -169,7 +169,9 @@ def test_an_answer_that_is_no_prediction_is_said_to_be_none() -> None:
         call(script, pauses=Pauses())
 
 
-@pytest.mark.parametrize("module", ["adapter", "client", "payload", "publisher", "statuses"])
+@pytest.mark.parametrize(
+    "module", ["adapter", "client", "payload", "publisher", "statuses", "uploads"]
+)
 def test_callers_load_nothing_heavy(module: str) -> None:
     program = (
         f"import sys, visionml.serving.{module}\n"

@@ -1,8 +1,17 @@
+import hashlib
+import json
+
 import pytest
 
 from tests.fakes import pictures
 from tests.fakes.http import serving
-from visionml.contracts.inference import ErrorBody, ErrorDetail, Prediction
+from visionml.contracts.inference import (
+    INLINE_IMAGE_BYTES,
+    ErrorBody,
+    ErrorDetail,
+    Prediction,
+    Upload,
+)
 from visionml.errors import (
     AccessDenied,
     ImageRefused,
@@ -41,6 +50,34 @@ def test_the_image_is_sent_with_its_type_and_the_key() -> None:
     ((path, headers, body),) = script.requests
     assert (path, body) == ("/v1/inference", PNG)
     assert (headers["content-type"], headers["x-api-key"]) == ("image/png", "the-key")
+
+
+def test_the_image_is_named_by_its_hash() -> None:
+    with serving(SUCCESS) as script:
+        api(script.url).predict(PNG)
+    ((_, headers, _),) = script.requests
+    assert headers["x-image-sha256"] == hashlib.sha256(PNG).hexdigest()
+
+
+def test_an_image_too_large_for_a_request_goes_to_s3_first() -> None:
+    image = PNG + bytes(INLINE_IMAGE_BYTES)
+    with serving() as script:
+        place = Upload(
+            url=f"{script.url}/bucket/inference/1?signed",
+            headers={"Content-Type": "image/png", "Content-Length": str(len(image))},
+            s3="s3://raw/inference/1",
+            expires_seconds=300,
+        )
+        script.answers += [(201, {}, place.model_dump_json().encode()), (200, {}, b""), SUCCESS]
+        assert api(script.url).predict(image) == PREDICTION
+    asked, put, predicted = script.requests
+    assert asked[0] == "/v1/uploads"
+    assert json.loads(asked[2]) == {"content_type": "image/png", "bytes": len(image)}
+    assert (put[0], put[2] == image) == ("/bucket/inference/1?signed", True)
+    assert "x-api-key" not in put[1]
+    assert predicted[0] == "/v1/inference"
+    assert json.loads(predicted[2]) == {"s3": "s3://raw/inference/1"}
+    assert predicted[1]["x-image-sha256"] == hashlib.sha256(image).hexdigest()
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -9,6 +9,7 @@ from visionml.cdk.stacks.network import NetworkStack
 from visionml.cdk.stacks.storage import StorageStack
 from visionml.cdk.units import deployment_machine
 from visionml.cdk.units.api import InferenceApi
+from visionml.cdk.units.api_functions import ApiFunctions
 from visionml.cdk.units.approvals import Approvals
 from visionml.cdk.units.handler import Handlers
 from visionml.cdk.units.image import seed, vision
@@ -60,6 +61,12 @@ class ServingStack(PlatformStack):
             handlers=handlers,
             buckets=storage.buckets,
             lineage=storage.lineage,
+        )
+        self.api_functions = ApiFunctions(
+            self,
+            "ApiFunctions",
+            handlers=handlers,
+            buckets=storage.buckets,
             streams=storage.streams,
         )
         self.approvals = Approvals(self, "Approvals", handlers=handlers, lineage=storage.lineage)
@@ -77,7 +84,7 @@ class ServingStack(PlatformStack):
             "Inference",
             settings=settings,
             names=self.names,
-            adapter=self.functions.adapter.function,
+            functions=self.api_functions,
             logs_key=storage.keys.operations,
         )
         self.publish(

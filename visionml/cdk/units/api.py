@@ -1,61 +1,45 @@
-"""The inference API: one route, a key, a usage plan, and errors that say what is wrong."""
+"""The inference API: its routes, a key, a usage plan, logs without payloads."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from aws_cdk.aws_apigateway import (
     AccessLogField,
     AccessLogFormat,
     ApiKey,
     ApiKeySourceType,
-    CorsOptions,
     EndpointType,
-    JsonSchema,
-    JsonSchemaType,
     LambdaIntegration,
     LogGroupLogDestination,
     MethodLoggingLevel,
     Model,
     Period,
     QuotaSettings,
-    RequestValidatorOptions,
-    ResponseType,
+    RequestValidator,
     RestApi,
     StageOptions,
     ThrottleSettings,
     UsagePlanPerApiStage,
 )
 from aws_cdk.aws_kms import IKey
-from aws_cdk.aws_lambda import IFunction
 from constructs import Construct
 
 from visionml.cdk.findings import acknowledge
+from visionml.cdk.units.api_functions import ApiFunctions
+from visionml.cdk.units.api_refusals import explain_refusals, preflight
+from visionml.cdk.units.api_routes import Body, Route, routes
 from visionml.cdk.units.lifetime import removal_policy
 from visionml.cdk.units.log_group import log_group
+from visionml.contracts.inference import IMAGE_TYPES
 from visionml.contracts.names import API_STAGE, Names
 from visionml.contracts.settings import Settings
 
-BINARY_TYPES = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
-
-_REFUSALS = {
-    "BAD_REQUEST_BODY": (ResponseType.BAD_REQUEST_BODY, "400", "invalid_request"),
-    "INVALID_API_KEY": (ResponseType.INVALID_API_KEY, "403", "forbidden"),
-    "ACCESS_DENIED": (ResponseType.ACCESS_DENIED, "403", "forbidden"),
-    "MISSING_AUTHENTICATION_TOKEN": (
-        ResponseType.MISSING_AUTHENTICATION_TOKEN,
-        "404",
-        "not_found",
-    ),
-    "REQUEST_TOO_LARGE": (ResponseType.REQUEST_TOO_LARGE, "413", "too_large"),
-    "THROTTLED": (ResponseType.THROTTLED, "429", "throttled"),
-    "QUOTA_EXCEEDED": (ResponseType.QUOTA_EXCEEDED, "429", "quota_exceeded"),
-    "INTEGRATION_TIMEOUT": (ResponseType.INTEGRATION_TIMEOUT, "504", "timeout"),
-    "DEFAULT_5XX": (ResponseType.DEFAULT_5_XX, None, "internal"),
-}
-"""What API Gateway refuses by itself, as the ``ErrorBody`` that the adapter answers too."""
+BINARY_TYPES = (*IMAGE_TYPES, "application/octet-stream")
 
 
 class InferenceApi(Construct):
-    """``POST /inference`` in front of the adapter."""
+    """A REST API in front of `ApiFunctions`."""
 
     def __init__(
         self,
@@ -64,7 +48,7 @@ class InferenceApi(Construct):
         *,
         settings: Settings,
         names: Names,
-        adapter: IFunction,
+        functions: ApiFunctions,
         logs_key: IKey,
     ) -> None:
         super().__init__(scope, id)
@@ -79,11 +63,18 @@ class InferenceApi(Construct):
             api_key_source_type=ApiKeySourceType.HEADER,
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=removal_policy(settings),
-            default_cors_preflight_options=self._cors(),
+            default_cors_preflight_options=preflight(settings.serving.allowed_origins),
             deploy_options=self._stage(logs_key),
         )
-        self._route(adapter)
-        self._explain_refusals()
+        self._validator = RequestValidator(
+            self,
+            "Validator",
+            rest_api=self.api,
+            validate_request_body=True,
+            validate_request_parameters=True,
+        )
+        self._route(routes(functions))
+        explain_refusals(self.api, settings.serving.allowed_origins)
         self.key = self._key()
         self._explain()
 
@@ -107,49 +98,30 @@ class InferenceApi(Construct):
             throttling_burst_limit=self._settings.serving.burst,
         )
 
-    def _cors(self) -> CorsOptions | None:
-        origins = self._settings.serving.allowed_origins
-        if not origins:
-            return None
-        return CorsOptions(
-            allow_origins=list(origins),
-            allow_methods=["POST", "OPTIONS"],
-            allow_headers=["Content-Type", "X-Api-Key"],
-        )
+    def _route(self, routes: Sequence[Route]) -> None:
+        models: dict[str, Model] = {}
+        for route in routes:
+            options: dict[str, Any] = {}
+            if route.body:
+                if route.body.name not in models:
+                    models[route.body.name] = self._model(route.body)
+                options = {
+                    "request_models": {"application/json": models[route.body.name]},
+                    "request_validator": self._validator,
+                }
+            self.api.root.resource_for_path(route.path).add_method(
+                route.method, LambdaIntegration(route.function), api_key_required=True, **options
+            )
 
-    def _route(self, adapter: IFunction) -> None:
-        body = Model(
+    def _model(self, body: Body) -> Model:
+        return Model(
             self,
-            "Request",
+            body.name,
             rest_api=self.api,
             content_type="application/json",
-            description="An image as base64; images themselves are sent under their own type.",
-            schema=JsonSchema(
-                type=JsonSchemaType.OBJECT,
-                required=["image"],
-                properties={"image": JsonSchema(type=JsonSchemaType.STRING, min_length=1)},
-                additional_properties=False,
-            ),
+            description=body.description,
+            schema=body.schema,
         )
-        self.api.root.add_resource("inference").add_method(
-            "POST",
-            LambdaIntegration(adapter),
-            api_key_required=True,
-            request_models={"application/json": body},
-            request_validator_options=RequestValidatorOptions(
-                request_validator_name="body",
-                validate_request_body=True,
-                validate_request_parameters=True,
-            ),
-        )
-
-    def _explain_refusals(self) -> None:
-        for name, (kind, status, code) in _REFUSALS.items():
-            message = "$context.error.messageString"  # a JSON string, quoted by API Gateway
-            body = f'{{"error":{{"code":"{code}","message":{message},"limit":null}}}}'
-            self.api.add_gateway_response(
-                name, type=kind, status_code=status, templates={"application/json": body}
-            )
 
     def _key(self) -> ApiKey:
         serving = self._settings.serving

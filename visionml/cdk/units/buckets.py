@@ -16,7 +16,8 @@ from constructs import Construct
 from visionml.cdk.findings import acknowledge
 from visionml.cdk.units.keys import Keys
 from visionml.cdk.units.lifetime import removal_policy
-from visionml.cdk.units.permissions import delete_objects, read_objects, write_objects
+from visionml.cdk.units.permissions import add_objects, delete_objects, read_objects, write_objects
+from visionml.contracts.layout import INFERENCE_UPLOADS
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
@@ -51,6 +52,12 @@ class Buckets(Construct):
             "models": keys.models,
             "results": keys.records,
         }
+        self.raw.add_lifecycle_rule(
+            id="expire-uploads",
+            prefix=INFERENCE_UPLOADS,
+            expiration=Duration.days(1),
+            noncurrent_version_expiration=Duration.days(1),
+        )
         self._announce_uploads()
         acknowledge(
             self.logs,
@@ -108,6 +115,10 @@ class Buckets(Construct):
     def let_write(self, role: Role, kind: str, *, prefix: str) -> None:
         """Allow reading and writing the objects below a prefix of a bucket."""
         write_objects(role, self.name(kind), self._keys[kind], prefix=prefix)
+
+    def let_add(self, role: Role, kind: str, *, prefix: str) -> None:
+        """Allow adding objects below a prefix of a bucket."""
+        add_objects(role, self.name(kind), self._keys[kind], prefix=prefix)
 
     def let_delete(self, role: Role, kind: str, *, prefix: str) -> None:
         """Allow deleting the objects below a prefix of a bucket."""

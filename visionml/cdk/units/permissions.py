@@ -62,6 +62,14 @@ def write_objects(role: Role, bucket: str, key: IKey, *, prefix: str) -> None:
     key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
 
 
+def add_objects(role: Role, bucket: str, key: IKey, *, prefix: str) -> None:
+    """Allow writing objects below a prefix, and neither listing nor reading them."""
+    objects = f"arn:{Stack.of(role).partition}:s3:::{bucket}/{prefix}*"
+    reason = f"The objects below {prefix} come and go while the role stays."
+    allow(role, ["s3:PutObject"], [objects], because=reason)
+    key.grant(role, "kms:GenerateDataKey")
+
+
 def _objects(role: Role, bucket: str, actions: list[str], prefix: str) -> None:
     bucket_arn = f"arn:{Stack.of(role).partition}:s3:::{bucket}"
     reason = f"The objects below {prefix} come and go while the role stays."

@@ -1,4 +1,4 @@
-"""The functions of the inference platform, each with what it may do."""
+"""The functions that the deployment machine calls, each with what it may do."""
 
 from constructs import Construct
 
@@ -17,9 +17,7 @@ from visionml.cdk.units.permissions import (
     watch_executions,
 )
 from visionml.cdk.units.staging_steps import CHECK_SECONDS
-from visionml.cdk.units.streams import Streams
 from visionml.contracts.environment import (
-    AdapterEnvironment,
     DeploymentPlannerEnvironment,
     DeploymentProberEnvironment,
     DeploymentRecorderEnvironment,
@@ -28,11 +26,10 @@ from visionml.contracts.environment import (
 from visionml.contracts.names import METRIC_NAMESPACE
 
 _PROMOTION = "promotion"
-_SERVING = "serving"
 
 
 class ServingFunctions(Construct):
-    """Planner, prober and recorder of deployments; the adapter between the API and endpoint."""
+    """Planner, prober and recorder of deployments."""
 
     def __init__(
         self,
@@ -42,15 +39,13 @@ class ServingFunctions(Construct):
         handlers: Handlers,
         buckets: Buckets,
         lineage: Lineage,
-        streams: Streams,
     ) -> None:
         super().__init__(scope, id)
-        self._handlers, self._lineage, self._streams = handlers, lineage, streams
+        self._handlers, self._lineage = handlers, lineage
         self.planner = self._planner(buckets)
         self.checker = self._checker(buckets)
         self.prober = self._prober(buckets)
         self.recorder = self._recorder()
-        self.adapter = self._adapter()
 
     def _planner(self, buckets: Buckets) -> Handler:
         names, serving = self._handlers.names, self._handlers.settings.serving
@@ -142,22 +137,3 @@ class ServingFunctions(Construct):
         use_endpoint(recorder.role, names, "DescribeEndpoint")
         self._lineage.let_record(recorder.role)
         return recorder
-
-    def _adapter(self) -> Handler:
-        names, settings = self._handlers.names, self._handlers.settings
-        adapter = self._handlers.add(
-            "inference_adapter",
-            AdapterEnvironment(
-                powertools_service_name=_SERVING,
-                powertools_metrics_namespace=METRIC_NAMESPACE,
-                endpoint_name=names.endpoint,
-                upload_limit_bytes=settings.images.upload_limit_bytes,
-                events_stream=names.events_stream,
-            ),
-            seconds=28,  # API Gateway waits 29
-            memory_mb=512,
-            reserved_concurrency=settings.serving.reserved_concurrency,
-        )
-        use_endpoint(adapter.role, names, "InvokeEndpoint")
-        self._streams.let_write(adapter.role, names.events_stream)
-        return adapter
