@@ -379,11 +379,38 @@ def test_a_deployment_that_is_out_of_time_is_a_failure(deployment: dict[str, Any
                 return str(choice["Next"])
         return str(deployment["Ended"]["Default"])
 
-    assert next_of("Updating", 5_000) in {"Wait", "Probe"}
+    assert next_of("Updating", 5_000) == "Wait"
     assert next_of("RollingBack", 5_000) == next_of("Updating", 5_000)
     assert next_of("Updating", limit_ms) == "OutOfTime"
     assert next_of("InService", limit_ms) == "Record"
     assert next_of("Failed", 5_000) == "Record"
+
+
+@pytest.mark.parametrize(
+    ("stage", "next_state"),
+    [
+        ("Creating", "Wait"),
+        ("ActivatingTraffic", "Wait"),
+        ("Baking", "Probe"),
+        ("Deleting", "Wait"),
+    ],
+)
+def test_known_images_are_asked_for_only_while_the_new_fleet_has_traffic(
+    deployment: dict[str, Any], stage: str, next_state: str
+) -> None:
+    variants = [{"VariantName": "ModelA", "VariantStatus": [{"Status": stage}]}]
+    looked = {
+        "EndpointStatus": "Updating",
+        "PendingDeploymentSummary": {"ProductionVariants": variants},
+    }
+    matching = [
+        choice["Next"]
+        for choice in deployment["Ended"]["Choices"]
+        if evaluated(
+            choice["Condition"].replace("$millis()", "0"), states={"input": looked}, deadline=0
+        )
+    ]
+    assert matching[0] == next_state
 
 
 @pytest.mark.parametrize(

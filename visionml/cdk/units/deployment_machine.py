@@ -198,7 +198,11 @@ def _update() -> State:
 
 
 def _watching(parts: DeploymentParts, serving: ServingSettings) -> dict[str, State]:
-    """Look again and again until the endpoint has come to rest."""
+    """Look again and again until the endpoint has come to rest.
+
+    Known images are asked for only while the new fleet has traffic: before, they would meet what
+    served until now, and where that is broken, or the seed, its errors would stop the rollout.
+    """
     moving = "$states.input.EndpointStatus in ['Updating', 'RollingBack', 'SystemUpdating']"
     seconds = watch_seconds(serving)
     in_time = f"$millis() - $deadline < {1000 * seconds}"
@@ -207,12 +211,14 @@ def _watching(parts: DeploymentParts, serving: ServingSettings) -> dict[str, Sta
         {"EndpointName": "{% $plan.endpoint_name %}"},
         seconds=60,
     )
-    again = "Probe" if parts.prober_arn else "Wait"
+    pending = "$states.input.PendingDeploymentSummary.ProductionVariants.VariantStatus.Status"
+    probing = [(f"{{% {moving} and {in_time} and 'Baking' in {pending} %}}", "Probe")]
     return {
         "Wait": {"Type": "Wait", "Seconds": serving.poll_seconds, "Next": "Describe"},
         "Describe": step("Describe", describe, then="Ended"),
         "Ended": choose(
-            (f"{{% {moving} and {in_time} %}}", again),
+            *(probing if parts.prober_arn else []),
+            (f"{{% {moving} and {in_time} %}}", "Wait"),
             (f"{{% {moving} %}}", "OutOfTime"),
             otherwise="Record",
         ),
