@@ -103,7 +103,7 @@ def plan(
         target.rollout,
         kind="rollback" if same else request.kind,
         endpoint=endpoint.name,
-        fleets=_fleets(endpoint, produces),
+        fleets=_fleets(production, produces),
         wanted=target.alarms,
         alarms=production.alarms,
     )
@@ -252,10 +252,12 @@ def _weights(models: tuple[PlannedModel, ...], target: Target) -> dict[str, floa
     return {VARIANT_A: share, VARIANT_B: round(1 - share, 6), SHADOW: 1.0}
 
 
-def _fleets(endpoint: EndpointState, variants: Variants) -> Fleets:
+def _fleets(production: Production, variants: Variants) -> Fleets:
+    known = production.artefacts
     return Fleets(
-        blue={variant.name: variant.instances for variant in endpoint.variants},
+        blue={variant.name: variant.instances for variant in production.endpoint.variants},
         green={
             str(each["VariantName"]): int(str(each["InitialInstanceCount"])) for each in variants
         },
+        answering=not known or any(known.values()),
     )

@@ -31,6 +31,8 @@ class Fleets:
     """Of the configuration that serves."""
     green: Mapping[str, int]
     """Of the one that is to serve."""
+    answering: bool = True
+    """Whether a model serves now; the seed of a new endpoint has none and refuses requests."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ def _strategy(
             hint="Set serving.initial_instances and serving.minimum_instances to 2, or "
             'serving.rollout.strategy to "all_at_once".',
         )
+    if not fleets.answering:
+        return "all_at_once", (f"All at once instead of {wanted}: no model serves yet.",)
     if set(fleets.blue) != set(fleets.green):
         return "all_at_once", (
             f"All at once instead of {wanted}: the variants change from "

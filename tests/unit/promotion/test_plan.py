@@ -126,6 +126,16 @@ def test_a_plan_keeps_the_instances_that_run_now(
     assert [each["InitialInstanceCount"] for each in made.staging_variants] == [1]
 
 
+@pytest.mark.parametrize(
+    ("artefacts", "strategy"), [({"ModelA": ""}, "all_at_once"), ({}, "canary")]
+)
+def test_traffic_is_not_shared_with_a_seed_that_has_no_model(
+    registered: Registered, artefacts: dict[str, str], strategy: str
+) -> None:
+    registered.artefacts = artefacts
+    assert registered.plan().strategy == strategy
+
+
 def test_a_challenger_gets_the_rest_of_the_traffic(registered: Registered) -> None:
     made = registered.plan(challenger_version=OLD)
     shares = {

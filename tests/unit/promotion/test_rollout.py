@@ -92,6 +92,12 @@ def test_shifting_traffic_on_one_instance_is_refused(strategy: Any) -> None:
     assert whole.armed == ("errors", "probes")
 
 
+def test_the_first_model_goes_at_once_however_many_instances_wait_for_it() -> None:
+    made = planned(fleets=replace(PAIR, answering=False))
+    assert made.strategy == "all_at_once"
+    assert made.remarks == ("All at once instead of canary: no model serves yet.",)
+
+
 @pytest.mark.parametrize(
     ("blue", "because"),
     [({"ModelA": 1}, "a single instance now"), ({"ModelA": 2, "ModelB": 2}, "variants change")],
