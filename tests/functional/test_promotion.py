@@ -57,10 +57,10 @@ class Machine:
     def table(self) -> Table:
         return Table(self.session.aws.dynamodb, self.session.names.lineage_table)
 
-    def start(self, version: str, kind: DeploymentKind = "promotion") -> str:
+    def start(self, version: str, kind: DeploymentKind = "promotion", **beside: str) -> str:
         """Start a deployment and return its execution."""
         request = DeploymentRequest(
-            model_version=version, deployment_id=new_deployment_id(), kind=kind
+            model_version=version, deployment_id=new_deployment_id(), kind=kind, **beside
         )
         names, aws = self.session.names, self.session.aws
         arn = names.state_machine_arn(names.deployment_machine, aws.account)
@@ -209,13 +209,15 @@ def test_what_staging_finds_wanting_never_reaches_production(
     session = machine.session
     serves = session.models.active()
     with machine.function("staging_checker", HOLDOUT_LOSS="-1"):
-        execution = machine.start(machine.first)
-        with pytest.raises(JobFailed, match=r"StagingFailed: ModelA .* holdout images rightly"):
+        execution = machine.start(machine.first, challenger_version=machine.second)
+        with pytest.raises(JobFailed, match=r"StagingFailed: ModelA .* rightly.* ModelB .* right"):
             machine.end(execution)
     told(post, execution, "unchanged")
     node: Any = machine.node(execution)
     assert (node.status, node.facts["step"]) == ("unchanged", "CheckStaging")
-    assert node.facts["staging"]["checks"][0]["images"] > 0
+    checked = {each["variant"]: each["version"] for each in node.facts["staging"]["checks"]}
+    assert checked == {"ModelA": machine.first, "ModelB": machine.second}
+    assert all(each["images"] > 0 for each in node.facts["staging"]["checks"])
     assert "UpdateEndpoint" not in machine.steps(execution)
     until(lambda: endpoint.find(session.aws.sagemaker, session.names.staging_endpoint) is None)
     assert session.models.active() == serves
@@ -227,8 +229,9 @@ def test_an_alarm_takes_a_rollout_back_and_bars_the_next_one(
     session = machine.session
     serves = session.models.active()
     version = machine.first if serves == machine.second else machine.second
-    execution = machine.start(version)
+    execution = machine.start(version, shadow_version=str(serves))
     machine.reaches(execution, "Describe")
+    assert "CreateShadowedConfig" in machine.steps(execution)
 
     def rings() -> list[str]:
         machine.probes(0)
