@@ -123,7 +123,7 @@ class DeploymentPlan(BaseModel):
     armed_alarms: tuple[str, ...]
     """Any of them takes the rollout back."""
     unarmed_alarms: tuple[str, ...] = ()
-    """Those that could not be armed for a rollback: in ALARM already, or not there."""
+    """Those that could not be armed for a rollback, or for a first promotion: in ALARM already."""
     remarks: tuple[str, ...] = ()
     """Where the plan departs from the settings, and why."""
 

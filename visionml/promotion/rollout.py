@@ -59,7 +59,8 @@ def rollout(
     """Say how an endpoint goes from one fleet to the other.
 
     `wanted` names the alarms to arm; `alarms` are those of them that exist. A rollback arms those
-    that are quiet: it may be the very thing that ends the others' trouble.
+    that are quiet: it may be the very thing that ends the others' trouble. So does the first
+    promotion, before which the endpoint answers every request with an error.
 
     Raises
     ------
@@ -67,7 +68,9 @@ def rollout(
         SageMaker would refuse the update, or run it without its alarms.
     """
     strategy, remarks = _strategy(settings, kind=kind, fleets=fleets)
-    armed, unarmed = _alarms(kind, endpoint, wanted, alarms)
+    armed, unarmed = _quiet(wanted, alarms)
+    if kind == "promotion":
+        _check_alarms(endpoint, wanted, alarms, may_ring=not fleets.answering)
     _check_time(settings, strategy)
     policy: dict[str, JsonValue] = {
         "TrafficRoutingConfiguration": _routing(settings, strategy),
@@ -78,7 +81,7 @@ def rollout(
     if armed:
         named: list[JsonValue] = [{"AlarmName": name} for name in armed]
         config["AutoRollbackConfiguration"] = {"Alarms": named}
-    if kind == "promotion":
+    if kind == "promotion" and armed:
         _check_config(config)
     return Rollout(strategy, config, armed, unarmed, remarks)
 
@@ -150,32 +153,35 @@ def _check_time(settings: RolloutSettings, strategy: Strategy) -> None:
         )
 
 
-def _alarms(
-    kind: DeploymentKind, endpoint: str, wanted: Sequence[str], alarms: Mapping[str, Alarm]
+def _quiet(
+    wanted: Sequence[str], alarms: Mapping[str, Alarm]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the alarms that can be armed, and the others."""
+    quiet = tuple(name for name in wanted if name in alarms and alarms[name].state != IN_ALARM)
+    return quiet, tuple(name for name in wanted if name not in quiet)
+
+
+def _check_alarms(
+    endpoint: str, wanted: Sequence[str], alarms: Mapping[str, Alarm], *, may_ring: bool
+) -> None:
     if len(wanted) > MOST_ALARMS:
         raise Conflict(
             f"SageMaker takes at most {MOST_ALARMS} rollback alarms, not {len(wanted)}.",
             hint="Join some of them to a composite alarm.",
         )
-    quiet = tuple(name for name in wanted if name in alarms and alarms[name].state != IN_ALARM)
-    left_out = tuple(name for name in wanted if name not in quiet)
-    if kind == "rollback":
-        return quiet, left_out
     if not wanted:
         raise Conflict("No alarm would take this rollout back.", hint=_ALARMS_HINT)
-    for name in left_out:
+    for name in wanted:
         if name not in alarms:
             raise Conflict(f"There is no alarm {name} to take the rollout back.", hint=_ALARMS_HINT)
-        raise Conflict(
-            f"The alarm {name} is in ALARM already, so that the rollout would be taken back at "
-            f"once: {alarms[name].reason}",
-            hint="Find out what is wrong in production first; `visionml rollback` goes back.",
-        )
-    for name in quiet:
+        if alarms[name].state == IN_ALARM and not may_ring:
+            raise Conflict(
+                f"The alarm {name} is in ALARM already, so that the rollout would be taken back "
+                f"at once: {alarms[name].reason}",
+                hint="Find out what is wrong in production first; `visionml rollback` goes back.",
+            )
         for metric in alarms[name].metrics:
             _check_metric(name, metric, endpoint)
-    return quiet, ()
 
 
 def _check_metric(alarm: str, metric: WatchedMetric, endpoint: str) -> None:

@@ -131,6 +131,14 @@ def test_an_alarm_that_rings_already_is_refused() -> None:
         planned(replace(ERRORS, state="ALARM", reason="too many"), PROBES)
 
 
+def test_before_the_first_promotion_alarms_may_ring() -> None:
+    seed = replace(PAIR, answering=False)
+    made = planned(replace(ERRORS, state="ALARM"), PROBES, fleets=seed)
+    assert (made.armed, made.unarmed) == (("probes",), ("errors",))
+    with pytest.raises(Conflict, match="There is no alarm probes"):
+        planned(replace(ERRORS, state="ALARM"), fleets=seed)
+
+
 def test_more_alarms_than_sagemaker_takes_are_refused() -> None:
     with pytest.raises(Conflict, match="at most 10 rollback alarms, not 11"):
         planned(wanted=tuple(map(str, range(11))))
