@@ -13,6 +13,7 @@ from tests.functional.platform import Deployed
 from visionml.aws.session import Aws
 from visionml.contracts.deployment import DeploymentOutcome
 from visionml.contracts.inference import INLINE_IMAGE_BYTES, InferenceEvent
+from visionml.errors import RequestRefused
 from visionml.local.state import State
 
 
@@ -115,3 +116,43 @@ def test_a_hash_of_another_image_is_refused(
     wrong = {"x-image-sha256": hashlib.sha256(b"another").hexdigest()}
     answer = platform.session.api.ask(image, content_type="image/png", headers=wrong)
     assert (answer.status, answer.body["error"]["code"]) == (400, "hash_mismatch")
+
+
+def test_a_prediction_that_is_collected_later_is_made_once(
+    platform: Deployed, promoted: DeploymentOutcome
+) -> None:
+    client = platform.session.api.client
+    image = platform.dataset.samples(1, split="holdout")[0].content
+    prediction_id = client.submit(image)
+    found = client.collect(prediction_id)
+    event = events(platform.session.aws, platform.session.names.events_stream)[prediction_id]
+    assert found.prediction_id == prediction_id
+    assert found.model_version == promoted.model_version
+    assert found.label == client.predict(image).label
+    assert event.image_sha256 == hashlib.sha256(image).hexdigest()
+
+
+@pytest.mark.usefixtures("promoted")
+def test_an_image_that_is_refused_later_says_why(platform: Deployed) -> None:
+    client = platform.session.api.client
+    prediction_id = client.submit(b"\x89PNG\r\n\x1a\n", content_type="image/png")
+    with pytest.raises(RequestRefused) as raised:
+        client.collect(prediction_id)
+    assert raised.value.code == "truncated"
+
+
+def test_a_prediction_that_nobody_asked_for_is_unknown(platform: Deployed) -> None:
+    answer = platform.session.api.ask(path="/predictions/none", method="GET")
+    assert (answer.status, answer.body["error"]["code"]) == (404, "unknown_prediction")
+
+
+def test_health_names_the_model_in_production(
+    platform: Deployed, promoted: DeploymentOutcome
+) -> None:
+    answer = platform.session.api.ask(path="/health", method="GET")
+    assert answer.status == 200
+    assert answer.body == {
+        "status": "ok",
+        "endpoint": "InService",
+        "model_version": promoted.model_version,
+    }

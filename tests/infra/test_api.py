@@ -14,7 +14,13 @@ from visionml.contracts.names import Names
 
 _ASKING = "method.request.header.Origin"
 PERSONAL = ("sourceIp", "userAgent", "identity.caller", "identity.user", "requestOverride")
-ROUTES = {("POST", "inference"), ("POST", "uploads")}
+ROUTES = {
+    ("POST", "inference"),
+    ("POST", "async"),
+    ("POST", "uploads"),
+    ("GET", "{id}"),
+    ("GET", "health"),
+}
 
 
 def test_the_api_serves_its_routes_and_each_needs_a_key(environment: Synthesised) -> None:

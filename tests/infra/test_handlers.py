@@ -29,8 +29,12 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
     "deployment_prober": records.DeploymentProberEnvironment,
     "deployment_recorder": records.DeploymentRecorderEnvironment,
     "evaluation_gate": records.GateEnvironment,
+    "health_reporter": records.HealthReporterEnvironment,
     "inference_adapter": records.AdapterEnvironment,
     "model_registrar": records.RegistrarEnvironment,
+    "prediction_acceptor": records.PredictionAcceptorEnvironment,
+    "prediction_consumer": records.PredictionConsumerEnvironment,
+    "prediction_reader": records.PredictionReaderEnvironment,
     "run_planner": records.RunPlannerEnvironment,
     "run_recorder": records.RunRecorderEnvironment,
     "run_starter": records.RunStarterEnvironment,
@@ -40,7 +44,7 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
 LARGEST_IMAGE_GB = 50_000_000 * 3 / 2**30
 """Decoded; by `images.pixel_limit`."""
 SHARD_GB = SHARD_BYTES / 2**30
-SHARED = {"__init__", "answering", "observability"}
+SHARED = {"__init__", "answering", "observability", "publishing"}
 """Modules beside the handlers that are none."""
 HEAVY = ("torch", "numpy", "pandas", "onnxruntime", "pyvips", "aws_cdk", "starlette")
 

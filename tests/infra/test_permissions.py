@@ -235,6 +235,28 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
             {"kinesis:PutRecord", "s3:GetObject", "s3:ListBucket", "sagemaker:InvokeEndpoint"},
         ),
         ("HandlersUploadIssuer", {"s3:PutObject"}),
+        (
+            "HandlersPredictionAcceptor",
+            {"dynamodb:PutItem", "kinesis:PutRecord", "s3:PutObject"},
+        ),
+        ("HandlersPredictionReader", {"dynamodb:GetItem"}),
+        (
+            "HandlersPredictionConsumer",
+            {
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+                "kinesis:PutRecord",
+                "s3:GetObject",
+                "s3:ListBucket",
+                "sagemaker:InvokeEndpoint",
+            },
+        ),
+        ("HandlersHealthReporter", {"sagemaker:DescribeEndpoint", "ssm:GetParameter"}),
     ],
 )
 def test_each_function_may_do_its_own_work_and_nothing_else(

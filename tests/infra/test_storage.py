@@ -19,8 +19,8 @@ PINNED = {
         "ResultsBucket",
         "LogsBucket",
     },
-    "AWS::DynamoDB::Table": {"LineageTable"},
-    "AWS::Kinesis::Stream": {"EventsStream"},
+    "AWS::DynamoDB::Table": {"LineageTable", "PredictionsTable"},
+    "AWS::Kinesis::Stream": {"EventsStream", "RequestsStream"},
     "AWS::KMS::Key": {"ImagesKey", "ModelsKey", "RecordsKey", "OperationsKey"},
 }
 
@@ -143,12 +143,25 @@ def test_buckets_of_an_unknown_account_are_named_by_the_account_they_come_to(
 
 
 def test_streams_are_encrypted_and_named_by_the_contract(environment: Synthesised) -> None:
-    (events,) = environment.properties("AWS::Kinesis::Stream")
+    streams = environment.properties("AWS::Kinesis::Stream")
+    names = Names.of(environment.settings)
 
-    assert events["Name"] == Names.of(environment.settings).events_stream
-    assert events["StreamEncryption"]["EncryptionType"] == "KMS"
-    assert text(events["StreamEncryption"]["KeyId"]) == "<RecordsKey.Arn>"
-    assert events["ShardCount"] == environment.settings.stream.minimum_shards
+    assert {each["Name"] for each in streams} == {names.events_stream, names.requests_stream}
+    for stream in streams:
+        assert stream["StreamEncryption"]["EncryptionType"] == "KMS"
+        assert text(stream["StreamEncryption"]["KeyId"]) == "<RecordsKey.Arn>"
+        assert stream["ShardCount"] == environment.settings.stream.minimum_shards
+
+
+def test_predictions_expire_and_are_encrypted(environment: Synthesised) -> None:
+    tables = {
+        path.split("/")[1]: each["Properties"]
+        for path, each in environment.resources("AWS::DynamoDB::Table").items()
+    }
+    table = tables["PredictionsTable"]
+    assert table["TableName"] == Names.of(environment.settings).predictions_table
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert text(table["SSESpecification"]["KMSMasterKeyId"]) == "<RecordsKey.Arn>"
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,39 @@ class UploadIssuerEnvironment(ApiEnvironment):
     upload_limit_bytes: int
 
 
+class PredictionAcceptorEnvironment(UploadIssuerEnvironment):
+    """``handlers/prediction_acceptor.py``: takes images whose predictions are collected later."""
+
+    requests_stream: str
+    predictions_table: str
+    results_days: int
+
+
+class PredictionReaderEnvironment(ApiEnvironment):
+    """``handlers/prediction_reader.py``: hands predictions to who collects them."""
+
+    predictions_table: str
+    results_days: int
+
+
+class PredictionConsumerEnvironment(HandlerEnvironment):
+    """``handlers/prediction_consumer.py``: makes the predictions that the stream asks for."""
+
+    endpoint_name: str
+    raw_bucket: str
+    upload_limit_bytes: int
+    events_stream: str
+    predictions_table: str
+    results_days: int
+
+
+class HealthReporterEnvironment(ApiEnvironment):
+    """``handlers/health_reporter.py``: says whether predictions can be had."""
+
+    endpoint_name: str
+    resource_prefix: str
+
+
 class GateEnvironment(HandlerEnvironment, Gates):
     """``handlers/evaluation_gate.py``: the gates, one variable each."""
 

@@ -88,6 +88,17 @@ class Upload(BaseModel):
     expires_seconds: int
 
 
+class InferenceRequest(BaseModel):
+    """One prediction that somebody asked for and will collect, as the stream carries it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prediction_id: str
+    s3: str
+    """Where the image lies, below the prefix of uploads."""
+    time: AwareDatetime
+
+
 class InferenceEvent(ContainerPrediction):
     """What monitoring is told of one answer: neither the image nor who asked."""
 
@@ -117,6 +128,30 @@ class ErrorBody(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     error: ErrorDetail
+
+
+class PredictionState(BaseModel):
+    """The body of ``POST /inference/async`` and ``GET /predictions/{id}``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prediction_id: str
+    status: Literal["pending", "done", "failed"]
+    prediction: Prediction | None = None
+    error: ErrorDetail | None = None
+    """Why there will be no prediction."""
+
+
+class Health(BaseModel):
+    """The body of ``GET /health``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ok", "unavailable"]
+    endpoint: str
+    """SageMaker's status of it, such as ``InService``."""
+    model_version: str | None
+    """None until a model is in production."""
 
 
 class BatchPrediction(BaseModel):

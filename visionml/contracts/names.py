@@ -108,6 +108,16 @@ class Names:
         return self.name("events")
 
     @property
+    def requests_stream(self) -> str:
+        """The Kinesis stream of predictions that somebody will collect."""
+        return self.name("requests")
+
+    @property
+    def predictions_table(self) -> str:
+        """The DynamoDB table of predictions that somebody will collect."""
+        return self.name("predictions")
+
+    @property
     def training_machine(self) -> str:
         """The state machine that turns a dataset version into a registered model."""
         return self.name("training")

@@ -3,19 +3,17 @@
 Neither images nor predictions are logged or traced. An event of each answer goes to a stream.
 """
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from visionml.aws import stream
 from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.contracts.environment import AdapterEnvironment
-from visionml.contracts.inference import HASH_HEADER, InferenceEvent
+from visionml.contracts.inference import HASH_HEADER
 from visionml.handlers.answering import Reply, answering, body_of
-from visionml.handlers.observability import logger, metrics
+from visionml.handlers.observability import logger
+from visionml.handlers.publishing import publish, publisher_to
 from visionml.serving.adapter import infer
 from visionml.serving.payload import payload_of
-from visionml.serving.publisher import Publisher
 from visionml.serving.uploads import Uploaded
 
 # API Gateway waits 29 s, the function may run 28: an image in S3 takes up to 4, the last try
@@ -55,12 +53,7 @@ def _read(address: str) -> bytes:
     return uploaded.read(address, limit=environment.upload_limit_bytes)
 
 
-def _send(event: InferenceEvent) -> None:
-    content = event.model_dump_json().encode()
-    stream.put(kinesis, environment.events_stream, content, key=event.prediction_id)
-
-
-publisher = Publisher(_send)
+publisher = publisher_to(kinesis, environment.events_stream)
 
 
 @answering(environment)
@@ -78,9 +71,7 @@ def handler(request: APIGatewayProxyEvent) -> Reply:
         endpoint=environment.endpoint_name,
         deadline_seconds=RETRY_SECONDS,
     )
-    publisher.publish(event)
-    for name, value in publisher.counts()._asdict().items():
-        metrics.add_metric(name=f"Events{name.title()}", unit=MetricUnit.Count, value=value)
+    publish(publisher, event)
     logger.info(
         "image read",
         extra={"prediction_id": prediction.prediction_id, "variant": prediction.variant},

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import time
+from collections.abc import Callable
 from typing import TypeVar
 
 import urllib3
@@ -11,7 +13,9 @@ from visionml.contracts.inference import (
     HASH_HEADER,
     INLINE_IMAGE_BYTES,
     JSON_TYPE,
+    ErrorBody,
     Prediction,
+    PredictionState,
     Upload,
     UploadRequest,
 )
@@ -20,6 +24,7 @@ from visionml.imaging.header import read_header
 from visionml.serving.statuses import RETRIED, error_of
 
 _Body = TypeVar("_Body", bound=BaseModel)
+_COLLECT_SECONDS = 0.2
 _KEY_HINT = "Pass the API's key; `visionml deploy` prints where it is."
 
 
@@ -75,6 +80,53 @@ class InferenceApi:
         NotServing, Unavailable
             The service is busy, without a model or out of reach.
         """
+        answer = self._send("/inference", image, content_type)
+        return _parsed(Prediction, answer.data, self._url)
+
+    def submit(self, image: bytes, *, content_type: str | None = None) -> str:
+        """Ask for the prediction of an image, and return the id under which to `collect` it.
+
+        Raises
+        ------
+        ImageRefused, RequestRefused, AccessDenied, Unavailable
+            As `predict` does.
+        """
+        answer = self._send("/inference/async", image, content_type)
+        return _parsed(PredictionState, answer.data, self._url).prediction_id
+
+    def collect(
+        self,
+        prediction_id: str,
+        *,
+        patience_seconds: float = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Prediction:
+        """Wait for a prediction that was asked for, and return it.
+
+        Raises
+        ------
+        RequestRefused
+            There is no such prediction, or its image was refused.
+        Unavailable
+            It was not made in time.
+        """
+        give_up = time.monotonic() + patience_seconds
+        while True:
+            url = f"{self._url}/predictions/{prediction_id}"
+            answer = self._checked(self._request("GET", url, None, self._headers), url)
+            state = _parsed(PredictionState, answer.data, self._url)
+            if state.prediction:
+                return state.prediction
+            if state.error:
+                raise error_of(422, ErrorBody(error=state.error).model_dump_json())
+            if time.monotonic() > give_up:
+                raise Unavailable(
+                    f"The prediction {prediction_id} was not made in {patience_seconds:g} s.",
+                    hint="Collect it later.",
+                )
+            sleep(_COLLECT_SECONDS)
+
+    def _send(self, path: str, image: bytes, content_type: str | None) -> urllib3.BaseHTTPResponse:
         kind = content_type or f"image/{read_header(image).format}"
         stated = {HASH_HEADER: hashlib.sha256(image).hexdigest()}
         if len(image) > INLINE_IMAGE_BYTES:
@@ -82,8 +134,7 @@ class InferenceApi:
             body, kind = json.dumps({"s3": address}).encode(), JSON_TYPE
         else:
             body = image
-        answer = self._post("/inference", body, {**stated, "Content-Type": kind})
-        return _parsed(Prediction, answer, self._url)
+        return self._post(path, body, {**stated, "Content-Type": kind})
 
     def upload(self, image: bytes, *, content_type: str) -> str:
         """Send an image to S3 and return the address that ``POST /inference`` takes for it.
@@ -96,23 +147,26 @@ class InferenceApi:
         request = UploadRequest.model_construct(content_type=content_type, bytes=len(image))
         body = request.model_dump_json(warnings=False).encode()
         answer = self._post("/uploads", body, {"Content-Type": JSON_TYPE})
-        place = _parsed(Upload, answer, self._url)
+        place = _parsed(Upload, answer.data, self._url)
         sent = self._request("PUT", place.url, image, place.headers)
         if sent.status != 200:
             raise error_of(sent.status, sent.data)
         return place.s3
 
-    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         url = self._url + path
-        response = self._request("POST", url, body, {**self._headers, **headers})
+        return self._checked(self._request("POST", url, body, {**self._headers, **headers}), url)
+
+    @staticmethod
+    def _checked(response: urllib3.BaseHTTPResponse, url: str) -> urllib3.BaseHTTPResponse:
         if response.status == 403:
             raise AccessDenied(f"{url} refused the key.", hint=_KEY_HINT)
         if response.status not in {200, 201, 202}:
             raise error_of(response.status, response.data)
-        return response.data
+        return response
 
     def _request(
-        self, method: str, url: str, body: bytes, headers: dict[str, str]
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str]
     ) -> urllib3.BaseHTTPResponse:
         try:
             return self._http.request(method, url, body=body, headers=headers)

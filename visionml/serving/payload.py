@@ -58,9 +58,31 @@ def payload_of(
     Raises
     ------
     RequestRefused
+        What `request_of` raises; 400: the image is not the one that `stated_hash` says. Whatever
+        `read` raises.
+    """
+    asked = request_of(body, content_type, limit=limit, stated_hash=stated_hash)
+    if isinstance(asked, Payload):
+        return asked
+    return payload_of_image(read(asked), stated_hash=stated_hash)
+
+
+def payload_of_image(image: bytes, *, stated_hash: str = "") -> Payload:
+    """Return what the endpoint is sent for an image whose type is left open."""
+    return Payload(image, _ANY_IMAGE, _checked_hash(image, stated_hash))
+
+
+def request_of(
+    body: bytes, content_type: str, *, limit: int, stated_hash: str = ""
+) -> Payload | str:
+    """Return the image that a request holds, or the address at which it says that one lies.
+
+    Raises
+    ------
+    RequestRefused
         400: there is none, its JSON is broken, or it is not the one that `stated_hash` says;
         413: it has more than `limit` bytes, or more than fit into a request; 415: it is sent as
-        something that is not served. Whatever `read` raises.
+        something that is not served.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if not body:
@@ -68,13 +90,17 @@ def payload_of(
             "The request has no body.", code="empty", status=400, hint="Send an image."
         )
     if kind == JSON_TYPE:
-        image, sent_as = _named(body, read, limit), _ANY_IMAGE
+        image = _named(body)
+        kind = _ANY_IMAGE
     elif kind in IMAGE_TYPES:
-        _check_inline(len(body), limit)
-        image, sent_as = body, kind
+        image = body
     else:
         raise _unserved(kind)
-    return Payload(image, sent_as, _checked_hash(image, stated_hash))
+    if isinstance(image, str):
+        return image
+    inline = min(limit, INLINE_IMAGE_BYTES)
+    check_size(len(image), inline, _UPLOAD_HINT if inline < limit else "")
+    return Payload(image, kind, _checked_hash(image, stated_hash))
 
 
 def check_size(length: int, limit: int, hint: str = "") -> None:
@@ -89,25 +115,18 @@ def check_size(length: int, limit: int, hint: str = "") -> None:
         )
 
 
-def _check_inline(length: int, limit: int) -> None:
-    inline = min(limit, INLINE_IMAGE_BYTES)
-    check_size(length, inline, _UPLOAD_HINT if inline < limit else "")
-
-
-def _named(body: bytes, read: Callable[[str], bytes], limit: int) -> bytes:
+def _named(body: bytes) -> bytes | str:
     try:
         found = _Json.model_validate_json(body)
         if found.s3 is not None:
-            return read(found.s3)
-        image = base64.b64decode(found.image or "", validate=True)
+            return found.s3
+        return base64.b64decode(found.image or "", validate=True)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
         raise _bad(f"The JSON is not a request: {where}: {first['msg']}.") from None
     except (binascii.Error, ValueError) as error:
         raise _bad(f"The field image is not valid base64: {error}.") from None
-    _check_inline(len(image), limit)
-    return image
 
 
 def _checked_hash(image: bytes, stated: str) -> str:

@@ -43,7 +43,7 @@ def issue(request: UploadRequest, *, objects: Objects, bucket: str, limit: int) 
         413: the image has more than `limit` bytes.
     """
     check_size(request.bytes, limit)
-    address = uri(bucket, f"{INFERENCE_UPLOADS}{uuid.uuid4().hex}")
+    address = _new_address(bucket)
     url = objects.upload_url(
         address, content_type=request.content_type, length=request.bytes, seconds=EXPIRES_SECONDS
     )
@@ -56,10 +56,19 @@ def issue(request: UploadRequest, *, objects: Objects, bucket: str, limit: int) 
 
 
 class Uploaded:
-    """Reads what was sent to addresses that `issue` gave, and nothing else."""
+    """Reads what lies below the prefix of uploads, and nothing else."""
 
     def __init__(self, objects: Objects, bucket: str) -> None:
         self._objects, self._bucket = objects, bucket
+
+    def check(self, address: str) -> None:
+        """Refuse an address that is none of ours: 422."""
+        try:
+            bucket, key = parse_uri(address)
+        except InvalidInput:
+            bucket = key = ""
+        if bucket != self._bucket or not key.startswith(INFERENCE_UPLOADS):
+            raise _refused("s3_refused", "is not an address that POST /uploads gave")
 
     def read(self, address: str, *, limit: int) -> bytes:
         """Return an uploaded image.
@@ -69,17 +78,22 @@ class Uploaded:
         RequestRefused
             413: it is too large; 422: the address is none of ours, or nothing lies there.
         """
-        try:
-            bucket, key = parse_uri(address)
-        except InvalidInput:
-            bucket = key = ""
-        if bucket != self._bucket or not key.startswith(INFERENCE_UPLOADS):
-            raise _refused("s3_refused", "is not an address that POST /uploads gave")
+        self.check(address)
         try:
             return self._objects.read_bytes(address, check=lambda size: check_size(size, limit))
         except (NotFound, AccessDenied) as error:
             # who may not list what lies there is told 403 of what does not exist
             raise _refused("s3_not_found", "holds no image: send it there first") from error
+
+    def keep(self, image: bytes, content_type: str) -> str:
+        """Put an image where uploads lie, and return its address."""
+        address = _new_address(self._bucket)
+        self._objects.write(address, image, content_type=content_type)
+        return address
+
+
+def _new_address(bucket: str) -> str:
+    return uri(bucket, f"{INFERENCE_UPLOADS}{uuid.uuid4().hex}")
 
 
 def _refused(code: str, why: str) -> RequestRefused:

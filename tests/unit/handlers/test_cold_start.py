@@ -20,7 +20,7 @@ from visionml.contracts.environment import HandlerEnvironment
 HANDLERS = sorted(
     path.stem
     for path in Path(visionml.handlers.__path__[0]).glob("*.py")
-    if path.stem not in {"__init__", "answering", "observability"}
+    if path.stem not in {"__init__", "answering", "observability", "publishing"}
 )
 RECORDS = [
     record

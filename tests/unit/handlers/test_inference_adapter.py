@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from tests.fakes import events
 from tests.unit.handlers.conftest import ColdStart
 from visionml.contracts.inference import INLINE_IMAGE_BYTES, InferenceEvent
+from visionml.serving.publisher import Publisher
 
 IMAGE = events.load("inference_adapter.image")
 JSON = events.load("inference_adapter.json")
@@ -57,6 +58,12 @@ class Endpoint:
         }
 
 
+def publisher(cold_start: ColdStart, stream: Stream) -> Publisher:
+    """Return a publisher to that stream; handlers' modules need their environment first."""
+    made: Publisher = cold_start("publishing").publisher_to(stream, "the-events")
+    return made
+
+
 def figures(capsys: pytest.CaptureFixture[str], name: str) -> list[Any]:
     """Return the values of a metric that was emitted since this was last asked."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
@@ -83,7 +90,9 @@ def ask(cold_start: ColdStart, context: LambdaContext) -> Callable[..., tuple[in
         event: dict[str, Any], *answers: Exception | dict[str, Any]
     ) -> tuple[int, Any, Endpoint]:
         endpoint = Endpoint(*answers)
-        module: ModuleType = cold_start("inference_adapter", runtime=endpoint, kinesis=Stream())
+        module: ModuleType = cold_start(
+            "inference_adapter", runtime=endpoint, publisher=publisher(cold_start, Stream())
+        )
         answer = module.handler(event, context)
         assert set(answer) == {"statusCode", "headers", "body", "isBase64Encoded"}
         return answer["statusCode"], json.loads(answer["body"]), endpoint
@@ -127,11 +136,13 @@ def test_an_event_of_each_answer_goes_to_the_stream(
     cold_start: ColdStart, context: LambdaContext, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stream = Stream()
-    module = cold_start("inference_adapter", runtime=Endpoint(ANSWER), kinesis=stream)
+    module = cold_start(
+        "inference_adapter", runtime=Endpoint(ANSWER), publisher=publisher(cold_start, stream)
+    )
     answer = json.loads(module.handler(IMAGE, context)["body"])
     (record,) = stream.records
     event = InferenceEvent.model_validate_json(record["Data"])
-    assert record["StreamName"] == "ml-pipeline-events-local-us-east-1"
+    assert record["StreamName"] == "the-events"
     assert record["PartitionKey"] == event.prediction_id == answer["prediction_id"]
     assert event.image_sha256 == hashlib.sha256(base64.b64decode(IMAGE["body"])).hexdigest()
     assert IMAGE["body"].encode() not in record["Data"]
@@ -142,7 +153,9 @@ def test_a_stream_that_is_down_costs_the_event_and_not_the_answer(
     cold_start: ColdStart, context: LambdaContext, capsys: pytest.CaptureFixture[str]
 ) -> None:
     down = Stream(refusal("ServiceUnavailable"))
-    module = cold_start("inference_adapter", runtime=Endpoint(ANSWER), kinesis=down)
+    module = cold_start(
+        "inference_adapter", runtime=Endpoint(ANSWER), publisher=publisher(cold_start, down)
+    )
     assert module.handler(IMAGE, context)["statusCode"] == 200
     assert figures(capsys, "EventsLost") == [[1.0]]
 
@@ -202,7 +215,9 @@ def test_a_busy_answer_says_when_to_come_back(
     cold_start: ColdStart, context: LambdaContext
 ) -> None:
     endpoint = Endpoint(container(503, "no_model"))
-    module = cold_start("inference_adapter", runtime=endpoint, kinesis=Stream())
+    module = cold_start(
+        "inference_adapter", runtime=endpoint, publisher=publisher(cold_start, Stream())
+    )
     assert module.handler(IMAGE, context)["headers"]["Retry-After"] == "1"
 
 

@@ -10,6 +10,7 @@ from visionml.contracts.inference import (
     ErrorBody,
     ErrorDetail,
     Prediction,
+    PredictionState,
     Upload,
 )
 from visionml.errors import (
@@ -78,6 +79,36 @@ def test_an_image_too_large_for_a_request_goes_to_s3_first() -> None:
     assert predicted[0] == "/v1/inference"
     assert json.loads(predicted[2]) == {"s3": "s3://raw/inference/1"}
     assert predicted[1]["x-image-sha256"] == hashlib.sha256(image).hexdigest()
+
+
+def state(status: str, **more: object) -> tuple[int, dict[str, str], bytes]:
+    body = PredictionState.model_validate({"prediction_id": "p1", "status": status, **more})
+    return 202 if status == "pending" else 200, {}, body.model_dump_json().encode()
+
+
+def test_a_prediction_is_asked_for_and_collected() -> None:
+    pauses: list[float] = []
+    with serving(
+        state("pending"), state("pending"), state("done", prediction=PREDICTION)
+    ) as script:
+        client = api(script.url)
+        prediction_id = client.submit(PNG)
+        assert client.collect(prediction_id, sleep=pauses.append) == PREDICTION
+    paths = [path for path, _, _ in script.requests]
+    assert paths == ["/v1/inference/async", "/v1/predictions/p1", "/v1/predictions/p1"]
+    assert len(pauses) == 1
+
+
+def test_a_prediction_that_failed_says_why() -> None:
+    why = ErrorDetail(code="truncated", message="Broken.")
+    with serving(state("failed", error=why)) as script, pytest.raises(RequestRefused) as raised:
+        api(script.url).collect("p1")
+    assert raised.value.code == "truncated"
+
+
+def test_a_prediction_is_not_waited_for_without_end() -> None:
+    with serving(state("pending")) as script, pytest.raises(Unavailable, match="later"):
+        api(script.url).collect("p1", patience_seconds=0, sleep=lambda _: None)
 
 
 @pytest.mark.parametrize("status", [429, 503])

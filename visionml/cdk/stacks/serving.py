@@ -68,6 +68,7 @@ class ServingStack(PlatformStack):
             handlers=handlers,
             buckets=storage.buckets,
             streams=storage.streams,
+            predictions=storage.predictions,
         )
         self.approvals = Approvals(self, "Approvals", handlers=handlers, lineage=storage.lineage)
         self.machine = self._machine()

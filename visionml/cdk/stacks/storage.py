@@ -6,6 +6,7 @@ from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.units.buckets import Buckets
 from visionml.cdk.units.keys import Keys
 from visionml.cdk.units.lineage import Lineage
+from visionml.cdk.units.predictions import Predictions
 from visionml.cdk.units.streams import Streams
 from visionml.contracts.settings import Settings
 
@@ -22,6 +23,9 @@ class StorageStack(PlatformStack):
         self.lineage = Lineage(
             self, "Lineage", settings=settings, names=self.names, key=self.keys.records
         )
+        self.predictions = Predictions(
+            self, "Predictions", settings=settings, names=self.names, key=self.keys.records
+        )
         self.streams = Streams(
             self, "Streams", settings=settings, names=self.names, key=self.keys.records
         )
@@ -33,6 +37,8 @@ class StorageStack(PlatformStack):
                 "ResultsBucketName": self.buckets.results.bucket_name,
                 "LogsBucketName": self.buckets.logs.bucket_name,
                 "LineageTableName": self.lineage.table.table_name,
+                "PredictionsTableName": self.predictions.table.table_name,
+                "RequestsStreamName": self.streams.requests.stream_name,
                 "EventsStreamName": self.streams.events.stream_name,
             }
         )

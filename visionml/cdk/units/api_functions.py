@@ -2,15 +2,29 @@
 
 from typing import Any
 
+from aws_cdk import Duration
+from aws_cdk.aws_lambda import EventSourceMapping, StartingPosition
 from constructs import Construct
 
 from visionml.cdk.units.buckets import Buckets
 from visionml.cdk.units.handler import Handler, Handlers
-from visionml.cdk.units.permissions import use_endpoint
+from visionml.cdk.units.permissions import allow, arn, use_endpoint
+from visionml.cdk.units.predictions import Predictions
 from visionml.cdk.units.streams import Streams
-from visionml.contracts.environment import AdapterEnvironment, UploadIssuerEnvironment
+from visionml.contracts.environment import (
+    AdapterEnvironment,
+    HealthReporterEnvironment,
+    PredictionAcceptorEnvironment,
+    PredictionConsumerEnvironment,
+    PredictionReaderEnvironment,
+    UploadIssuerEnvironment,
+)
 from visionml.contracts.layout import INFERENCE_UPLOADS
 from visionml.contracts.names import METRIC_NAMESPACE
+
+_BATCH = 10
+_CONSUMER_SECONDS = 600
+"""Of a batch: each of its images may take 50 s, with all that is tried again."""
 
 
 class ApiFunctions(Construct):
@@ -24,27 +38,43 @@ class ApiFunctions(Construct):
         handlers: Handlers,
         buckets: Buckets,
         streams: Streams,
+        predictions: Predictions,
     ) -> None:
         super().__init__(scope, id)
         self._handlers, self._buckets, self._streams = handlers, buckets, streams
+        self._predictions = predictions
         self._names, self._settings = handlers.names, handlers.settings
         self._common: dict[str, Any] = {
             "powertools_service_name": "serving",
             "powertools_metrics_namespace": METRIC_NAMESPACE,
+        }
+        self._answering: dict[str, Any] = {
+            **self._common,
             "allowed_origins": ",".join(self._settings.serving.allowed_origins),
+        }
+        self._images: dict[str, Any] = {
+            "raw_bucket": buckets.name("raw"),
+            "upload_limit_bytes": self._settings.images.upload_limit_bytes,
+        }
+        self._collected: dict[str, Any] = {
+            "predictions_table": self._names.predictions_table,
+            "results_days": self._settings.retention.results_days,
         }
         self.adapter = self._adapter()
         self.uploads = self._uploads()
+        self.acceptor = self._acceptor()
+        self.reader = self._reader()
+        self.consumer = self._consumer()
+        self.health = self._health()
 
     def _adapter(self) -> Handler:
         names, settings = self._names, self._settings
         adapter = self._handlers.add(
             "inference_adapter",
             AdapterEnvironment(
-                **self._common,
+                **self._answering,
+                **self._images,
                 endpoint_name=names.endpoint,
-                raw_bucket=self._buckets.name("raw"),
-                upload_limit_bytes=settings.images.upload_limit_bytes,
                 events_stream=names.events_stream,
             ),
             seconds=28,  # API Gateway waits 29
@@ -59,12 +89,80 @@ class ApiFunctions(Construct):
     def _uploads(self) -> Handler:
         issuer = self._handlers.add(
             "upload_issuer",
-            UploadIssuerEnvironment(
-                **self._common,
-                raw_bucket=self._buckets.name("raw"),
-                upload_limit_bytes=self._settings.images.upload_limit_bytes,
-            ),
+            UploadIssuerEnvironment(**self._answering, **self._images),
         )
         # what a signed address allows is what its signer may do
         self._buckets.let_add(issuer.role, "raw", prefix=INFERENCE_UPLOADS)
         return issuer
+
+    def _acceptor(self) -> Handler:
+        names = self._names
+        acceptor = self._handlers.add(
+            "prediction_acceptor",
+            PredictionAcceptorEnvironment(
+                **self._answering,
+                **self._images,
+                **self._collected,
+                requests_stream=names.requests_stream,
+            ),
+            memory_mb=512,
+        )
+        self._buckets.let_add(acceptor.role, "raw", prefix=INFERENCE_UPLOADS)
+        self._predictions.let(acceptor.role, "PutItem")
+        self._streams.let_write(acceptor.role, names.requests_stream)
+        return acceptor
+
+    def _reader(self) -> Handler:
+        reader = self._handlers.add(
+            "prediction_reader",
+            PredictionReaderEnvironment(**self._answering, **self._collected),
+        )
+        self._predictions.let(reader.role, "GetItem")
+        return reader
+
+    def _consumer(self) -> Handler:
+        names = self._names
+        consumer = self._handlers.add(
+            "prediction_consumer",
+            PredictionConsumerEnvironment(
+                **self._common,
+                **self._images,
+                **self._collected,
+                endpoint_name=names.endpoint,
+                events_stream=names.events_stream,
+            ),
+            seconds=_CONSUMER_SECONDS,
+            memory_mb=512,
+        )
+        use_endpoint(consumer.role, names, "InvokeEndpoint")
+        self._buckets.let_read(consumer.role, "raw", prefix=INFERENCE_UPLOADS)
+        self._predictions.let(consumer.role, "GetItem", "PutItem")
+        self._streams.let_read(consumer.role, names.requests_stream)
+        self._streams.let_write(consumer.role, names.events_stream)
+        mapping = EventSourceMapping(
+            self,
+            "Requests",
+            target=consumer.function,
+            event_source_arn=arn(consumer.role, "kinesis", f"stream/{names.requests_stream}"),
+            starting_position=StartingPosition.TRIM_HORIZON,
+            batch_size=_BATCH,
+            report_batch_item_failures=True,
+            max_record_age=Duration.hours(1),
+        )
+        mapping.node.add_dependency(consumer.role)
+        return consumer
+
+    def _health(self) -> Handler:
+        names = self._names
+        health = self._handlers.add(
+            "health_reporter",
+            HealthReporterEnvironment(
+                **self._answering,
+                endpoint_name=names.endpoint,
+                resource_prefix=names.prefix,
+            ),
+        )
+        use_endpoint(health.role, names, "DescribeEndpoint")
+        active = arn(health.role, "ssm", f"parameter{names.active_version_parameter}")
+        allow(health.role, ["ssm:GetParameter"], [active])
+        return health

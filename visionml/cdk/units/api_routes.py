@@ -35,6 +35,9 @@ def routes(functions: ApiFunctions) -> list[Route]:
     return [
         Route("POST", "/inference", functions.adapter.function, _INFERENCE),
         Route("POST", "/uploads", functions.uploads.function, _UPLOAD),
+        Route("POST", "/inference/async", functions.acceptor.function, _INFERENCE),
+        Route("GET", "/predictions/{id}", functions.reader.function),
+        Route("GET", "/health", functions.health.function),
     ]
 
 

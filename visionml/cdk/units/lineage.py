@@ -20,7 +20,7 @@ from visionml.contracts.lineage import STATUS_INDEX
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
-_KEY_ACTIONS = (
+KEY_ACTIONS = (
     "kms:Decrypt",
     "kms:DescribeKey",
     "kms:Encrypt",
@@ -28,6 +28,7 @@ _KEY_ACTIONS = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
+"""What DynamoDB does with a table's key in the name of who uses the table."""
 
 
 class Lineage(Construct):
@@ -72,7 +73,7 @@ class Lineage(Construct):
     def let_record(self, role: Role) -> None:
         """Allow reading and writing single items: no query, index, scan or deletion."""
         allow(role, ["dynamodb:GetItem", "dynamodb:PutItem"], [self.table.table_arn])
-        self._key.grant(role, *_KEY_ACTIONS)
+        self._key.grant(role, *KEY_ACTIONS)
 
     def let_read(self, role: Role) -> None:
         """Allow reading nodes, their edges, and the nodes of a status."""

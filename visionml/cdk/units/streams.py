@@ -18,6 +18,13 @@ SHARD_KILOBYTES_PER_SECOND = 1000
 """What a shard takes: docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html."""
 _DAY_SECONDS = 86_400
 _KEPT_HOURS = 24
+_READING = (
+    "kinesis:DescribeStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:GetRecords",
+    "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+)
 
 
 def shards(settings: Settings) -> int:
@@ -28,7 +35,7 @@ def shards(settings: Settings) -> int:
 
 
 class Streams(Construct):
-    """``events`` tells monitoring of every answer."""
+    """``events`` tells of every answer; ``requests`` asks for predictions that are collected."""
 
     def __init__(
         self,
@@ -42,6 +49,7 @@ class Streams(Construct):
         super().__init__(scope, id)
         self._settings, self._names, self._key = settings, names, key
         self.events = self._stream("Events", names.events_stream)
+        self.requests = self._stream("Requests", names.requests_stream)
 
     def _stream(self, kind: str, name: str) -> Stream:
         stream = Stream(
@@ -62,6 +70,11 @@ class Streams(Construct):
             stream, {"AwsSolutions-KDS3": "A key of the platform's own says who may read records."}
         )
         return stream
+
+    def let_read(self, role: Role, name: str) -> None:
+        """Allow what Lambda does to hand a stream's records to a function."""
+        allow(role, _READING, [arn(role, "kinesis", f"stream/{name}")])
+        self._key.grant(role, "kms:Decrypt")
 
     def let_write(self, role: Role, name: str) -> None:
         """Allow appending records to the stream of that name."""
