@@ -20,6 +20,7 @@ import pandas as pd
 
 from visionml.aws import executions
 from visionml.aws.alarm_history import ringing, times
+from visionml.aws.executions import Step
 from visionml.aws.mailbox import Mailbox, Message, mailbox
 from visionml.aws.packages import Packages
 from visionml.contracts.deployment import DeploymentOutcome
@@ -30,6 +31,7 @@ from visionml.desks.datasets import Dataset, Datasets, Sample
 from visionml.desks.models import Models
 from visionml.desks.platform import Platform
 from visionml.desks.runs import Runs, TrainingRun
+from visionml.desks.steps import told
 from visionml.desks.traffic import Flow, Traffic
 from visionml.desks.watched import Watched
 from visionml.errors import Conflict, JobFailed
@@ -156,7 +158,8 @@ class Drill:
 
     def promote(self, version: str, samples: Sequence[Sample], *, rate: float = 10) -> Watched:
         """Promote a version under traffic."""
-        return self.watch(lambda: self._models.promote(version), samples, rate=rate)
+        tell = _once(told(self._platform.say))
+        return self.watch(lambda: self._models.promote(version, on_step=tell), samples, rate=rate)
 
     def set_active(self, version: str, samples: Sequence[Sample], *, rate: float = 10) -> Watched:
         """Write a version into ``active-version`` under traffic, as a person in the console may."""
@@ -298,6 +301,18 @@ class Drill:
             steps=executions.visits(platform.aws.states, execution),
             messages=box.messages,
         )
+
+
+def _once(tell: Callable[[Step], None]) -> Callable[[Step], None]:
+    """Leave out the steps that the machine repeats while it waits."""
+    seen: set[str] = set()
+
+    def tell_once(step: Step) -> None:
+        if step.name not in seen:
+            seen.add(step.name)
+            tell(step)
+
+    return tell_once
 
 
 def _shift_labels(folder: Path) -> None:

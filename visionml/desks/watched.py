@@ -14,6 +14,8 @@ from visionml.contracts.names import VARIANT_B
 from visionml.plots import rollout
 from visionml.plots.picture import Picture
 
+_LEAST_SECONDS = 0.05
+
 
 class Moments(NamedTuple):
     """The moments of a deployment that people ask for; None where there was none."""
@@ -132,26 +134,23 @@ class Watched:
         )
 
     def times(self) -> pd.DataFrame:
-        """Return the machine's steps: when each began and how long it took, in seconds."""
-        rows = [
-            {
-                "step": visit.name,
-                "after": round((visit.entered - self._asked).total_seconds(), 1),
-                "took": round((visit.left - visit.entered).total_seconds(), 1)
-                if visit.left
-                else None,
-            }
-            for visit in self._merged()
-        ]
-        return pd.DataFrame(rows, columns=pd.Index(["step", "after", "took"])).set_index("step")
+        """Return the machine's steps that took time: when each first began, and its seconds in all.
 
-    def _merged(self) -> list[Visit]:
-        """Return the steps, those that repeat while the machine waits put together."""
-        found: dict[str, Visit] = {}
+        A step that the machine repeats while it waits has one row.
+        """
+        first: dict[str, datetime] = {}
+        took: dict[str, float] = {}
         for visit in self._steps:
-            first = found.get(visit.name, visit)
-            found[visit.name] = Visit(visit.name, first.entered, visit.left)
-        return list(found.values())
+            first.setdefault(visit.name, visit.entered)
+            seconds = (visit.left - visit.entered).total_seconds() if visit.left else 0.0
+            took[visit.name] = took.get(visit.name, 0.0) + seconds
+        rows = [
+            (name, round((began - self._asked).total_seconds(), 1), round(took[name], 1))
+            for name, began in first.items()
+            if took[name] >= _LEAST_SECONDS
+        ]
+        columns = pd.Index(["step", "after", "took"])
+        return pd.DataFrame(rows, columns=columns).set_index("step")
 
     def alarms(self) -> pd.DataFrame:
         """Return when alarms rang: a row per time, and one without times for a quiet alarm.

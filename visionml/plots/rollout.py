@@ -11,8 +11,15 @@ from matplotlib.ticker import ScalarFormatter
 from visionml.errors import NotFound
 from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, RED, SKY, Picture, figure, styled
 
-_VERSIONS = (BLUE, ORANGE, GREEN, SKY)
-_HATCHES = ("", "//", "..", "xx")
+_LOOKS = (
+    (BLUE, "", "o"),
+    (ORANGE, "//", "s"),
+    (GREEN, "..", "^"),
+    (SKY, "xx", "v"),
+    ("#CC79A7", "++", "D"),
+)
+"""Colour, hatch and marker of a version: none has to be told by its colour alone."""
+Look = tuple[str, str, str]
 _FAINT = "#E5E7EB"
 _CLOSE = 0.035
 """Marks that lie closer than this share of the width have one text together."""
@@ -39,7 +46,7 @@ def timeline(
     marks
         Moments to draw a line at, in order.
     names
-        What to call a version instead of its id.
+        What to call a version instead of its id; their order decides the colours.
 
     Raises
     ------
@@ -50,19 +57,15 @@ def timeline(
         raise NotFound("There were no requests to draw.", hint="Let traffic flow meanwhile.")
     zero = requests["sent"].min()
     table = requests.assign(second=(requests["sent"] - zero).dt.total_seconds())
-    called = {
-        version: (names or {}).get(version, version)
-        for version in table["version"].unique()
-        if version
-    }
+    called, looks = _called(table, names or {})
     lanes = list(dict.fromkeys(alarms["alarm"]))
     made, panels = figure(
         height=5.2 + 0.25 * len(lanes), rows=4, heights=(3, 1.2, 1.6, 0.3 + 0.35 * len(lanes))
     )
     traffic, errors, latency, ringing = panels
-    _traffic(traffic, table, called)
+    _traffic(traffic, table, called, looks)
     _errors(errors, table)
-    _latency(latency, table, called)
+    _latency(latency, table, looks)
     _alarms(ringing, alarms, lanes, zero)
     end = float(table["second"].max())
     _marks(panels, {what: (at - zero).total_seconds() for what, at in marks.items()}, end)
@@ -72,19 +75,30 @@ def timeline(
     return Picture(made, _told(table, alarms, called))
 
 
+def _called(
+    table: pd.DataFrame, names: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, Look]]:
+    """Return each version's name and look; a version in `names` looks the same in all pictures."""
+    called = {v: names.get(v, v) for v in table["version"].unique() if v}
+    order = list(dict.fromkeys([*names, *called]))
+    return called, {v: _LOOKS[order.index(v) % len(_LOOKS)] for v in called}
+
+
 def _per_second(
     seconds: "pd.Series[float]", end: int
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     return np.bincount(seconds.astype(int), minlength=end)
 
 
-def _traffic(axes: Axes, table: pd.DataFrame, called: Mapping[str, str]) -> None:
+def _traffic(
+    axes: Axes, table: pd.DataFrame, called: Mapping[str, str], looks: Mapping[str, Look]
+) -> None:
     end = max(1, int(table["second"].max()))  # the last second is not over
     table = table[table["second"] < end]
     edges, below = np.arange(end + 1), np.zeros(end)
     groups = [
-        (table["version"] == version, name, colour, hatch)
-        for (version, name), colour, hatch in zip(called.items(), _VERSIONS, _HATCHES, strict=False)
+        (table["version"] == version, name, looks[version][0], looks[version][1])
+        for version, name in called.items()
     ]
     groups.append((table["error"] != "", "failed", RED, ""))
     for chosen, name, colour, hatch in groups:
@@ -129,8 +143,8 @@ def _errors(axes: Axes, table: pd.DataFrame) -> None:
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _latency(axes: Axes, table: pd.DataFrame, called: Mapping[str, str]) -> None:
-    for version, colour, marker in zip(called, _VERSIONS, "os^v", strict=False):
+def _latency(axes: Axes, table: pd.DataFrame, looks: Mapping[str, Look]) -> None:
+    for version, (colour, _, marker) in looks.items():
         rows = table[table["version"] == version]
         axes.plot(rows["second"], rows["latency_ms"], marker, color=colour, markersize=2.5)
     failed = table[table["error"] != ""]

@@ -71,3 +71,18 @@ def test_a_quiet_promotion_is_drawn_too() -> None:
 def test_without_requests_there_is_no_picture() -> None:
     with pytest.raises(NotFound, match="no requests"):
         rollout.timeline(requests()[:0], alarms=ALARMS, marks={})
+
+
+def test_a_version_that_has_a_name_looks_the_same_in_every_picture() -> None:
+    names = {"old": "good", "new": "bad"}
+    early, late = requests()[:16], requests()[10:]
+    colours = [
+        {
+            patch.get_label(): patch.get_facecolor()
+            for patch in rollout.timeline(part, alarms=ALARMS, marks={}, names=names)
+            .figure.axes[0]
+            .patches
+        }
+        for part in (early, late)
+    ]
+    assert colours[0]["bad"] == colours[1]["bad"] != colours[0]["good"] == colours[1]["good"]
