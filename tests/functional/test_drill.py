@@ -32,7 +32,8 @@ def test_a_bad_model_that_passed_the_gates_is_stopped_by_its_alarm(
     assert len(verdict) == 8
     assert seen.before == good == session.models.active()
     assert seen.requests["version"].iloc[-1] == good
-    assert (seen.failed > 0) == (fault == "brittle")
+    assert seen.failed == 0 or fault != "mislabelled"
+    assert seen.failed > 0 or fault != "brittle"
     times = seen.times()
     assert (times["took"] > 0).all()
     assert {"Plan", "Wait", "Probe"} <= set(times.index)

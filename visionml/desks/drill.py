@@ -49,8 +49,8 @@ _LOOK_SECONDS = 0.5
 _MESSAGE_SECONDS = 60.0
 _SETTLED_ANSWERS = 10
 _ANOTHER_SEED = 1
-_MODEL_FAILED = "failed with status 500"
-"""What a container says whose model raised an error."""
+_MODEL_FAILED = "failed with status 500|no answer within"
+"""What a container says whose model raised an error, or was too slow for the container itself."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Drill:
         return run.run_id
 
     def rehearse(
-        self, fault: Fault, version: str, samples: Sequence[Sample], *, rate: float = 10
+        self, fault: Fault, version: str, samples: Sequence[Sample], *, rate: float = 5
     ) -> Watched:
         """Force a bad version through: approve it, promote it under traffic, and reject it again.
 
