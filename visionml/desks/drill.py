@@ -139,7 +139,7 @@ class Drill:
         return run.run_id
 
     def rehearse(
-        self, fault: Fault, version: str, samples: Sequence[Sample], *, rate: float = 5
+        self, fault: Fault, version: str, samples: Sequence[Sample], *, rate: float = 10
     ) -> Watched:
         """Force a bad version through: approve it, promote it under traffic, and reject it again.
 
