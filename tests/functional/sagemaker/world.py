@@ -21,7 +21,7 @@ ROLE = "sagemaker-tests"
 BUCKET = f"sagemaker-tests-{ACCOUNT}"
 REPOSITORY = "sagemaker-tests"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:1"
-LONGEST_SECONDS = 60.0
+LONGEST_SECONDS = 180.0
 MOVING = {"Creating", "Updating", "RollingBack"}
 PROGRAMS = Path(__file__).parent / "programs"
 
