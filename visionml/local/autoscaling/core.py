@@ -109,6 +109,8 @@ class Target:
     actions: dict[str, Action] = field(default_factory=dict)
     scaled_out: datetime | None = None
     scaled_in: datetime | None = None
+    left_alone_until: float = 0.0
+    """By the monotonic clock: after a refusal."""
     created: datetime = field(default_factory=now)
 
     @property

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from visionml.local.autoscaling import schedule, tracking
 from visionml.local.autoscaling.core import Action, Activity, Policy, State, Target, now
@@ -23,7 +23,6 @@ class Scaler:
 
     state: State
     around: Surroundings
-    _failed: dict[int, float] = field(default_factory=dict)
 
     def start(self) -> None:
         """Look about every second from now on."""
@@ -125,13 +124,13 @@ class Scaler:
 
     def _scale(self, target: Target, wanted: int, cause: str) -> bool:
         """Ask for a capacity; tell whether SageMaker took it."""
-        if time.monotonic() < self._failed.get(id(target), 0.0):
+        if time.monotonic() < target.left_alone_until:
             return False
         activity = Activity(f"Setting desired instance count to {wanted}.", cause, wanted=wanted)
         try:
             self.around.set_count(target.scope, target.variant, wanted)
         except Fault as fault:
-            self._failed[id(target)] = time.monotonic() + _AFTER_FAILURE_SECONDS
+            target.left_alone_until = time.monotonic() + _AFTER_FAILURE_SECONDS
             activity.end(
                 "Failed",
                 f"Failed to set desired instance count to {wanted}. Reason: {fault.message} "

@@ -152,7 +152,7 @@ def keep_answers(cache: Cache) -> None:
         answer = await invoke(*given, **more)
         trace.integration_seconds = time.perf_counter() - began
         if rule and isinstance(answer, tuple):
-            cache.keep(key, (*answer,), seconds=float(rule["cacheTtlInSeconds"]))
+            cache.keep(key, answer, seconds=float(rule["cacheTtlInSeconds"]))
             return answer[0], {**answer[1], **warning}, answer[2]
         return answer
 
