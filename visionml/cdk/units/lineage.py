@@ -1,34 +1,15 @@
 """The table that links datasets, runs, models and deployments."""
 
-from aws_cdk.aws_dynamodb import (
-    Attribute,
-    AttributeType,
-    BillingMode,
-    CfnTable,
-    PointInTimeRecoverySpecification,
-    StreamViewType,
-    Table,
-    TableEncryption,
-)
+from aws_cdk.aws_dynamodb import Attribute, AttributeType, StreamViewType
 from aws_cdk.aws_iam import Role
 from aws_cdk.aws_kms import IKey
 from constructs import Construct
 
-from visionml.cdk.units.lifetime import removal_policy
 from visionml.cdk.units.permissions import allow
+from visionml.cdk.units.table import KEY_ACTIONS, keyed_table
 from visionml.contracts.lineage import STATUS_INDEX
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
-
-KEY_ACTIONS = (
-    "kms:Decrypt",
-    "kms:DescribeKey",
-    "kms:Encrypt",
-    "kms:GenerateDataKey",
-    "kms:ReEncryptFrom",
-    "kms:ReEncryptTo",
-)
-"""What DynamoDB does with a table's key in the name of who uses the table."""
 
 
 class Lineage(Construct):
@@ -45,30 +26,19 @@ class Lineage(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._key = key
-        self.table = Table(
+        self.table = keyed_table(
             self,
-            "Table",
-            table_name=names.lineage_table,
-            partition_key=Attribute(name="PK", type=AttributeType.STRING),
-            sort_key=Attribute(name="SK", type=AttributeType.STRING),
-            billing_mode=BillingMode.PAY_PER_REQUEST,
-            encryption=TableEncryption.CUSTOMER_MANAGED,
-            encryption_key=key,
-            point_in_time_recovery_specification=PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
+            name=names.lineage_table,
+            logical_id="LineageTable",
+            key=key,
+            settings=settings,
             stream=StreamViewType.NEW_AND_OLD_IMAGES,
-            deletion_protection=settings.retain_data,
-            removal_policy=removal_policy(settings),
         )
         self.table.add_global_secondary_index(
             index_name=STATUS_INDEX,
             partition_key=Attribute(name="status", type=AttributeType.STRING),
             sort_key=Attribute(name="timestamp", type=AttributeType.STRING),
         )
-        cfn = self.table.node.default_child
-        assert isinstance(cfn, CfnTable)  # noqa: S101 - narrows the type
-        cfn.override_logical_id("LineageTable")
 
     def let_record(self, role: Role) -> None:
         """Allow reading and writing single items: no query, index, scan or deletion."""
