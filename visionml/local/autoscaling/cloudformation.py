@@ -124,8 +124,7 @@ class Types:
         shape = wire.service_model(SERVICE).operation_model(operation).input_shape
         request = wire.checked(operation, coerced(shape, dict(properties)), service=SERVICE)
         scope = Scope(ministack.account(), ministack.region())
-        root = Caller(scope, scope.account, f"arn:aws:iam::{scope.account}:root")
-        return self._service.call(operation, request, root)
+        return self._service.call(operation, request, Caller.root(scope))
 
 
 _KIND = {"ScalableDimension": DIMENSION, "ServiceNamespace": NAMESPACE}

@@ -46,12 +46,11 @@ class Surroundings:
             SageMaker refuses, such as while the endpoint is being updated.
         """
         wanted: list[Any] = [{"VariantName": variant.name, "DesiredInstanceCount": count}]
-        root = Caller(scope, scope.account, f"arn:aws:iam::{scope.account}:root")
         with ministack.scope(scope.account, scope.region):
             self.sagemaker.call(
                 "UpdateEndpointWeightsAndCapacities",
                 {"EndpointName": variant.endpoint, "DesiredWeightsAndCapacities": wanted},
-                root,
+                Caller.root(scope),
             )
 
     def alarm_in(self, scope: Scope, name: str) -> bool:

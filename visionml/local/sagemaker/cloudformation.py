@@ -213,8 +213,7 @@ class Types:
         return record.name if record else arn.rsplit("/", 1)[-1]
 
     def _caller(self) -> Caller:
-        scope = self._service.state.cloud.scope()
-        return Caller(scope, scope.account, f"arn:aws:iam::{scope.account}:root")
+        return Caller.root(self._service.state.cloud.scope())
 
 
 def _name(properties: Properties, member: str, logical_id: str, stack: str) -> str:

@@ -34,6 +34,11 @@ class Caller:
     access_key: str
     arn: str
 
+    @classmethod
+    def root(cls, scope: Scope) -> "Caller":
+        """Return the account itself, with whose rights its own services act."""
+        return cls(scope, scope.account, f"arn:aws:iam::{scope.account}:root")
+
 
 def now() -> datetime:
     """Return the present time."""
