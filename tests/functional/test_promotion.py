@@ -1,14 +1,15 @@
 """Guarded promotions: tried on staging, approved, shifted in steps, taken back by an alarm."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
+from tests.functional import waiting
 from tests.functional.platform import Deployed, Trained
 from visionml.aws import endpoint, executions
 from visionml.aws.mailbox import Mailbox, mailbox
@@ -33,16 +34,7 @@ from visionml.registry.lineage import Lineage
 from visionml.workbench import Session
 
 LIMIT_SECONDS = 90
-
-
-def until(found: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        value = found()
-        if value:
-            return value
-        time.sleep(0.2)
-    raise AssertionError(f"nothing came of it within {LIMIT_SECONDS} seconds")
+until = partial(waiting.until, seconds=LIMIT_SECONDS)
 
 
 @dataclass(frozen=True)

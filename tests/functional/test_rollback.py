@@ -2,8 +2,7 @@
 
 import contextlib
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.functional.platform import Deployed, Trained
+from tests.functional.waiting import until
 from visionml.aws import executions
 from visionml.aws.mailbox import Mailbox, mailbox
 from visionml.aws.packages import Packages
@@ -68,16 +68,6 @@ class Two:
 
 def quiet(_step: object) -> None:
     """Tell nobody of steps."""
-
-
-def until(found: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        value = found()
-        if value:
-            return value
-        time.sleep(0.2)
-    raise AssertionError(f"nothing came of it within {LIMIT_SECONDS} seconds")
 
 
 @pytest.fixture(scope="module")

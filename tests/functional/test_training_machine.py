@@ -2,12 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.functional.platform import Deployed, Trained
+from tests.functional.waiting import until
 from visionml.aws import events, stacks
 from visionml.aws.parameters import Parameters
 from visionml.aws.s3 import Objects, uri
@@ -67,16 +67,6 @@ def take_name(platform: Deployed, job: str) -> None:
 def outputs(platform: Deployed, part: str) -> dict[str, str]:
     session = platform.session
     return dict(stacks.outputs(session.aws.cloudformation, session.names.stack(part)))
-
-
-def until(found: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        value = found()
-        if value:
-            return value
-        time.sleep(0.2)
-    raise AssertionError(f"nothing came of it within {LIMIT_SECONDS} seconds")
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,13 @@
 """What tells a waiting deployment that a person has approved or rejected its model package."""
 
 from aws_cdk import Stack
-from aws_cdk.aws_events import EventPattern, Rule
-from aws_cdk.aws_events_targets import LambdaFunction
+from aws_cdk.aws_events import EventPattern
 from constructs import Construct
 
 from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.lineage import Lineage
 from visionml.cdk.units.permissions import allow, read_packages
+from visionml.cdk.units.rules import run_on
 from visionml.contracts.environment import ApprovalEnvironment
 from visionml.contracts.names import METRIC_NAMESPACE
 
@@ -27,10 +27,11 @@ class Approvals(Construct):
         self._handlers, self._lineage = handlers, lineage
         self.requester = self._function("approval_requester")
         self.resolver = self._function("approval_resolver")
-        rule = Rule(
+        run_on(
             self,
             "PackageDecided",
-            rule_name=handlers.names.name("package-decided"),
+            self.resolver,
+            name=handlers.names.name("package-decided"),
             description="Tells a waiting deployment that its model package was decided.",
             event_pattern=EventPattern(
                 source=["aws.sagemaker"],
@@ -41,7 +42,6 @@ class Approvals(Construct):
                 },
             ),
         )
-        rule.add_target(LambdaFunction(self.resolver.function))
 
     def _function(self, module: str) -> Handler:
         names = self._handlers.names

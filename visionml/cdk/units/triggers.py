@@ -1,13 +1,13 @@
 """What starts training runs without anybody's hand: the schedule, and datasets that are ready."""
 
 from aws_cdk import Duration, Stack
-from aws_cdk.aws_events import EventPattern, Rule, Schedule
-from aws_cdk.aws_events_targets import LambdaFunction
+from aws_cdk.aws_events import EventPattern, Schedule
 from constructs import Construct
 
 from visionml.cdk.units.buckets import Buckets
 from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.permissions import allow, watch_executions
+from visionml.cdk.units.rules import run_on
 from visionml.contracts.environment import RunStarterEnvironment
 from visionml.contracts.events import DATASET_READY, DATASET_SOURCE
 from visionml.contracts.names import METRIC_NAMESPACE
@@ -28,15 +28,19 @@ class Triggers(Construct):
         training = handlers.settings.training
         self.starter = _starter(handlers, buckets)
         if training.dataset:
-            self._rule(
+            run_on(
+                self,
                 "Schedule",
+                self.starter,
                 name=handlers.names.name("training-schedule"),
                 description=f"Trains on {training.dataset} every {training.schedule_hours} hours.",
                 schedule=Schedule.rate(Duration.hours(training.schedule_hours)),
             )
         if training.on_dataset_ready:
-            self._rule(
+            run_on(
+                self,
                 "DatasetReady",
+                self.starter,
                 name=handlers.names.name("training-dataset-ready"),
                 description="Trains on a dataset version when it has been imported.",
                 event_pattern=EventPattern(
@@ -45,25 +49,6 @@ class Triggers(Construct):
                     detail={"dataset": [training.dataset]} if training.dataset else None,
                 ),
             )
-
-    def _rule(
-        self,
-        id: str,  # noqa: A002
-        *,
-        name: str,
-        description: str,
-        schedule: Schedule | None = None,
-        event_pattern: EventPattern | None = None,
-    ) -> None:
-        rule = Rule(
-            self,
-            id,
-            rule_name=name,
-            description=description,
-            schedule=schedule,
-            event_pattern=event_pattern,
-        )
-        rule.add_target(LambdaFunction(self.starter.function))
 
 
 def _starter(handlers: Handlers, buckets: Buckets) -> Handler:

@@ -1,8 +1,7 @@
 """What keeps active-version true, and what cleans up after deployments; each with its events."""
 
 from aws_cdk import Duration, Stack
-from aws_cdk.aws_events import EventPattern, Rule, Schedule
-from aws_cdk.aws_events_targets import LambdaFunction
+from aws_cdk.aws_events import EventPattern, Schedule
 from constructs import Construct
 
 from visionml.cdk.units.buckets import Buckets
@@ -18,6 +17,7 @@ from visionml.cdk.units.permissions import (
     read_champion,
     watch_executions,
 )
+from visionml.cdk.units.rules import run_on
 from visionml.contracts.environment import (
     DeploymentCleanerEnvironment,
     VersionWatcherEnvironment,
@@ -50,10 +50,11 @@ class VersionFunctions(Construct):
         self.watcher = self._watcher(notifications)
         self.cleaner = self._cleaner()
         self._watch()
-        self._rule(
+        run_on(
+            self,
             "Daily",
             self.cleaner,
-            name="deployment-cleaning",
+            name=handlers.names.name("deployment-cleaning"),
             description="Removes what past deployments left, once a day.",
             schedule=Schedule.rate(Duration.days(1)),
         )
@@ -113,10 +114,11 @@ class VersionFunctions(Construct):
 
     def _watch(self) -> None:
         names = self._handlers.names
-        self._rule(
+        run_on(
+            self,
             "VersionSet",
             self.watcher,
-            name="active-version-set",
+            name=names.name("active-version-set"),
             description="active-version was written, by whomever.",
             event_pattern=EventPattern(
                 source=["aws.ssm"],
@@ -127,10 +129,11 @@ class VersionFunctions(Construct):
                 },
             ),
         )
-        self._rule(
+        run_on(
+            self,
             "DeploymentEnded",
             self.watcher,
-            name="deployment-ended",
+            name=names.name("deployment-ended"),
             description="A deployment has ended, however it did.",
             event_pattern=EventPattern(
                 source=["aws.states"],
@@ -138,30 +141,11 @@ class VersionFunctions(Construct):
                 detail={"stateMachineArn": [self._machine], "status": _ENDED},
             ),
         )
-        self._rule(
+        run_on(
+            self,
             "Regularly",
             self.watcher,
-            name="active-version-check",
+            name=names.name("active-version-check"),
             description="Makes up for events of active-version that were lost.",
             schedule=Schedule.rate(Duration.minutes(_LOOK_EVERY_MINUTES)),
         )
-
-    def _rule(
-        self,
-        id: str,  # noqa: A002
-        handler: Handler,
-        *,
-        name: str,
-        description: str,
-        schedule: Schedule | None = None,
-        event_pattern: EventPattern | None = None,
-    ) -> None:
-        rule = Rule(
-            self,
-            id,
-            rule_name=self._handlers.names.name(name),
-            description=description,
-            schedule=schedule,
-            event_pattern=event_pattern,
-        )
-        rule.add_target(LambdaFunction(handler.function))
