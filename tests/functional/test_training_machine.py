@@ -22,8 +22,6 @@ from visionml.errors import Conflict, GateFailed, JobFailed
 from visionml.registry import runs
 from visionml.registry.lineage import Lineage
 
-LIMIT_SECONDS = 60
-
 
 def quiet(_step: object) -> None:
     """Tell nobody of steps."""

@@ -27,6 +27,7 @@ def install(project: Project, state: State) -> None:
     parameters.install()
     steps.install()
     ministack.name_handler_errors()
+    ministack.register_sessions_in_turn()
     ministack.name_metric_namespaces()
     image_functions.install(state.endpoint_url)
     rest_apis.install()

@@ -25,6 +25,7 @@ from visionml.local.internals.iam import (
     enforce,
     name_metric_namespaces,
     register_session,
+    register_sessions_in_turn,
     role_exists,
     role_trusts,
 )
@@ -140,6 +141,7 @@ __all__ = [
     "register_sdk_integration",
     "register_service",
     "register_session",
+    "register_sessions_in_turn",
     "register_task_integration",
     "resource_types",
     "rewrite_outputs",

@@ -38,7 +38,7 @@ FORBIDDEN = {
     "visionml.local",
     "visionml.cdk",
 }
-CPU_SECONDS = 2.5
+CPU_SECONDS = 1.0
 PROBE = """
 import json, sys, time
 start = time.process_time()

@@ -3,6 +3,7 @@
 
 import functools
 import json
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,22 @@ def enforce(
     reason = denial(service_session(principal).access_key_id, action, resource, context)
     if reason:
         raise AccessDenied(reason)
+
+
+def register_sessions_in_turn() -> None:
+    """Let threads assume roles at the same time.
+
+    MiniStack walks through all sessions to drop the expired ones as it adds one, and fails when
+    another thread adds one meanwhile.
+    """
+    register, turn = sts.register_session, threading.Lock()
+
+    @functools.wraps(register)
+    def wrapped(access_key: str, session: dict[str, Any]) -> None:
+        with turn:
+            register(access_key, session)
+
+    sts.register_session = wrapped
 
 
 def name_metric_namespaces() -> None:
