@@ -15,7 +15,7 @@ from visionml.contracts.container import MlFolder
 
 ROOT = Path(__file__).parents[2]
 IMAGE = ROOT / "infra" / "images" / "vision"
-LONGEST_SECONDS = 120
+LONGEST_SECONDS = 300
 
 
 def run(name: str, base: Path, *arguments: str, path: str = "") -> tuple[int, str]:

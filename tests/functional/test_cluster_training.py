@@ -1,16 +1,16 @@
 """A training job of two instances trains one model."""
 
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.functional.platform import Deployed, Trained
+from tests.functional.waiting import until
 from visionml.aws.logs import TRAINING_JOBS, lines
 from visionml.model import artefact
 
 SAME = ("RoleArn", "AlgorithmSpecification", "InputDataConfig", "OutputDataConfig")
-LONGEST_SECONDS = 180.0
 
 
 def test_two_instances_train_one_model(
@@ -26,12 +26,12 @@ def test_two_instances_train_one_model(
         HyperParameters={**request["HyperParameters"], "epochs": "4"},
         **{name: request[name] for name in SAME},  # type: ignore[literal-required]
     )
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while (ended := aws.sagemaker.describe_training_job(TrainingJobName=job))[
-        "TrainingJobStatus"
-    ] == "InProgress":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+
+    def over() -> Any:
+        found = aws.sagemaker.describe_training_job(TrainingJobName=job)
+        return found if found["TrainingJobStatus"] != "InProgress" else None
+
+    ended = until(over)
     assert ended["TrainingJobStatus"] == "Completed", ended
     bucket, _, key = ended["ModelArtifacts"]["S3ModelArtifacts"][5:].partition("/")
     aws.s3.download_file(bucket, key, str(tmp_path / "model.tar.gz"))

@@ -3,10 +3,10 @@
 import io
 import re
 import tarfile
-import time
 from typing import Any
 
 from tests.functional.platform import Deployed, Trained
+from tests.functional.waiting import until
 from visionml.aws.logs import TRAINING_JOBS, lines
 from visionml.aws.session import Aws
 from visionml.contracts.model import RECORD_FILE, ModelRecord
@@ -26,7 +26,6 @@ SAME = (
     "EnableNetworkIsolation",
     "EnableInterContainerTrafficEncryption",
 )
-LONGEST_SECONDS = 120.0
 
 
 def described(aws: Aws, job: str) -> dict[str, Any]:
@@ -62,14 +61,10 @@ def test_an_interrupted_job_ends_with_the_same_record(
     aws.sagemaker.create_training_job(
         TrainingJobName=again, CheckpointConfig={"S3Uri": f"{checkpoints}/again"}, **request
     )
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while not epochs(aws, again):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: epochs(aws, again), every_seconds=0.02)
     spot.interrupt(aws_local, again, grace_seconds=20)
-    while (job := described(aws, again))["TrainingJobStatus"] == "InProgress":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: described(aws, again)["TrainingJobStatus"] != "InProgress")
+    job = described(aws, again)
     assert job["TrainingJobStatus"] == "Completed", job
     assert [each["Status"] for each in job["SecondaryStatusTransitions"]].count("Interrupted") == 1
     gone_through = epochs(aws, again)

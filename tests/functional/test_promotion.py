@@ -4,13 +4,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.functional import waiting
 from tests.functional.platform import Deployed, Trained
+from tests.functional.waiting import PATIENCE_SECONDS, until
 from visionml.aws import endpoint, executions
 from visionml.aws.mailbox import Mailbox, mailbox
 from visionml.aws.packages import Packages
@@ -33,8 +32,8 @@ from visionml.promotion.claim import Claims
 from visionml.registry.lineage import Lineage
 from visionml.workbench import Session
 
-LIMIT_SECONDS = 90
-until = partial(waiting.until, seconds=LIMIT_SECONDS)
+BAKE_SECONDS = 240
+"""Time enough for an alarm to ring on any machine; the alarm ends it."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,9 @@ class Machine:
                 FunctionName=name, Environment={"Variables": usual}
             )
 
-    def manual(self) -> Any:
-        """Let a person decide about pending packages."""
-        rollout = self.session.settings.serving.rollout.model_copy(update={"approval": "manual"})
+    def plans(self, **update: Any) -> Any:
+        """Let deployments be planned with other settings for a while."""
+        rollout = self.session.settings.serving.rollout.model_copy(update=update)
         return self.function("deployment_planner", ROLLOUT=rollout.model_dump_json())
 
     def probes(self, accuracy: float) -> None:
@@ -145,13 +144,13 @@ def told(post: Mailbox, execution: str, outcome: str) -> None:
             each["deployment_id"] == name and each["outcome"] == outcome for each in ended
         ) and any(f"{name} of " in text and f"ended: {outcome}" in text for text in texts)
 
-    post.wait(heard, seconds=LIMIT_SECONDS)
+    post.wait(heard, seconds=PATIENCE_SECONDS)
 
 
 def test_a_rejected_package_changes_nothing(machine: Machine, post: Mailbox) -> None:
     machine.approve(machine.second, "PendingManualApproval")
     try:
-        with machine.manual():
+        with machine.plans(approval="manual"):
             execution = machine.start(machine.second)
             machine.reaches(execution, "AwaitApproval")
             machine.approve(machine.second, "Rejected")
@@ -169,7 +168,7 @@ def test_an_approved_version_goes_by_staging_and_a_canary_to_production(
 ) -> None:
     machine.approve(machine.second, "PendingManualApproval")
     session = machine.session
-    with machine.manual():
+    with machine.plans(approval="manual"):
         execution = machine.start(machine.second)
         machine.reaches(execution, "AwaitApproval")
         staging = session.names.staging_endpoint
@@ -221,8 +220,9 @@ def test_an_alarm_takes_a_rollout_back_and_bars_the_next_one(
     session = machine.session
     serves = session.models.active()
     version = machine.first if serves == machine.second else machine.second
-    execution = machine.start(version, shadow_version=str(serves))
-    machine.reaches(execution, "Describe")
+    with machine.plans(bake_seconds=BAKE_SECONDS):
+        execution = machine.start(version, shadow_version=str(serves))
+        machine.reaches(execution, "Describe")
     assert "CreateShadowedConfig" in machine.steps(execution)
 
     def rings() -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.functional.platform import Deployed, Trained
-from tests.functional.waiting import until
+from tests.functional.waiting import PATIENCE_SECONDS, until
 from visionml.aws import executions
 from visionml.aws.mailbox import Mailbox, mailbox
 from visionml.aws.packages import Packages
@@ -30,8 +30,6 @@ from visionml.local.state import Project
 from visionml.registry.lineage import Lineage
 from visionml.registry.versions import Versions
 from visionml.workbench import Session
-
-LIMIT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def told(post: Mailbox, *words: str) -> None:
         texts = [f"{message.title} {message.body}" for message in post.messages]
         return any(all(word in text for word in words) for text in texts)
 
-    post.wait(heard, seconds=LIMIT_SECONDS)
+    post.wait(heard, seconds=PATIENCE_SECONDS)
 
 
 def command(project: Project, *arguments: str) -> tuple[int, Any]:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.functional.waiting import PATIENCE_SECONDS
 from visionml.aws.session import Aws
 from visionml.local.assembly import ImageAsset
 from visionml.local.assets import publish_image
@@ -21,7 +22,6 @@ ROLE = "sagemaker-tests"
 BUCKET = f"sagemaker-tests-{ACCOUNT}"
 REPOSITORY = "sagemaker-tests"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:1"
-LONGEST_SECONDS = 180.0
 MOVING = {"Creating", "Updating", "RollingBack"}
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -176,8 +176,8 @@ def _variant(name: str, model: str, count: int, weight: float) -> Any:
 def until(
     look: Callable[[], dict[str, Any]], done: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Any]:
-    """Look until something is done, at most `LONGEST_SECONDS`."""
-    deadline = time.monotonic() + LONGEST_SECONDS
+    """Look until something is done, at most `PATIENCE_SECONDS`."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not done(seen := look()):
         assert time.monotonic() < deadline, seen
         time.sleep(0.02)

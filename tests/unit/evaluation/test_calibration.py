@@ -7,12 +7,10 @@ from sklearn.calibration import calibration_curve
 from visionml.evaluation.bootstrap import generator
 from visionml.evaluation.calibration import bins, calibration
 
-RNG = np.random.default_rng(3)
 
-
-def test_reliability_bins_are_those_of_scikit_learn() -> None:
-    confidence = RNG.uniform(0.3, 1, 900)
-    right = RNG.random(900) < confidence**2
+def test_reliability_bins_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
+    confidence = rng.uniform(0.3, 1, 900)
+    right = rng.random(900) < confidence**2
     found, _ = calibration(confidence, right, np.zeros(900, np.int64), rng=generator())
     accuracy, promised = calibration_curve(right, confidence, n_bins=15, strategy="quantile")
     assert [part.accuracy for part in found.bins] == pytest.approx(accuracy.tolist())
@@ -31,8 +29,10 @@ def test_the_error_is_the_mean_gap_of_the_bins() -> None:
 
 
 @pytest.mark.parametrize(("images", "number"), [(1, 1), (39, 1), (60, 3), (5000, 15)])
-def test_bins_are_as_many_as_the_images_allow(images: int, number: int) -> None:
-    member = bins(RNG.random(images))
+def test_bins_are_as_many_as_the_images_allow(
+    images: int, number: int, rng: np.random.Generator
+) -> None:
+    member = bins(rng.random(images))
     assert member.shape == (images, number)
     assert (member.sum(axis=1) == 1).all()
     assert member.sum(axis=0).max() - member.sum(axis=0).min() <= 2

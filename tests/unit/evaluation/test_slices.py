@@ -10,12 +10,11 @@ from tests.fakes.colours import write_split
 from visionml.evaluation.bootstrap import generator
 from visionml.evaluation.slices import measures, quartiles, slices
 
-RNG = np.random.default_rng(2)
 NAMES = ("a", "b", "c", "d")
 
 
-def test_quartiles_are_equal_in_number_and_ordered() -> None:
-    values = RNG.random(200)
+def test_quartiles_are_equal_in_number_and_ordered(rng: np.random.Generator) -> None:
+    values = rng.random(200)
     found = quartiles(values, names=NAMES)
     assert [name for name, _ in found] == list(NAMES)
     assert [int(member.sum()) for _, member in found] == [50] * 4
@@ -30,13 +29,13 @@ def test_equal_values_stay_together() -> None:
     assert (name, int(member.sum())) == ("all", 30)
 
 
-def test_a_weakness_shows_in_its_slice() -> None:
-    brightness, sharpness = RNG.random((2, 400))
-    right = ~((brightness < 0.25) & (RNG.random(400) < 0.5))
+def test_a_weakness_shows_in_its_slice(rng: np.random.Generator) -> None:
+    brightness, sharpness = rng.random((2, 400))
+    right = ~((brightness < 0.25) & (rng.random(400) < 0.5))
     found = slices(
         {"brightness": brightness, "sharpness": sharpness},
         right,
-        RNG.integers(0, 3, 400),
+        rng.integers(0, 3, 400),
         rng=generator(),
     )
     dark, *others = found["brightness"]
@@ -50,9 +49,9 @@ def test_a_weakness_shows_in_its_slice() -> None:
         assert part.low < part.accuracy < part.high
 
 
-def test_a_slice_without_errors_is_not_certain() -> None:
+def test_a_slice_without_errors_is_not_certain(rng: np.random.Generator) -> None:
     found = slices(
-        {"size": RNG.random(80)}, np.ones(80, np.bool_), np.zeros(80, np.int64), rng=generator()
+        {"size": rng.random(80)}, np.ones(80, np.bool_), np.zeros(80, np.int64), rng=generator()
     )
     assert [(part.accuracy, part.high) for part in found["size"]] == [(1, 1)] * 4
     assert found["size"][0].low == pytest.approx(0.025 ** (1 / 20))
