@@ -26,6 +26,15 @@ Challenger = Annotated[
 Shadow = Annotated[
     str | None, typer.Option(metavar="VERSION", help="Gets a copy of the requests; answers nobody.")
 ]
+Bake = Annotated[
+    int | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        max=3600,
+        help="Watch the alarms for longer than the settings ask after each shift of traffic.",
+    ),
+]
 To = Annotated[
     str | None,
     typer.Option(metavar="VERSION", help="A version that has served; else the previous one."),
@@ -44,6 +53,7 @@ def promote(
     *,
     challenger: Challenger = None,
     shadow: Shadow = None,
+    bake_seconds: Bake = None,
     environment: Environment = "local",
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +69,10 @@ def promote(
     session = workbench.open(environment, say=progress(as_json=as_json))
     models = session.models
     started = models.start_promotion(
-        version or models.latest().version, challenger=challenger, shadow=shadow
+        version or models.latest().version,
+        challenger=challenger,
+        shadow=shadow,
+        bake_seconds=bake_seconds,
     )
     _finish(started.follow(), as_json=as_json)
 

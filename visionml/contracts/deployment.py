@@ -55,6 +55,8 @@ class DeploymentRequest(BaseModel):
     """What ``ModelB`` serves beside it, with the rest of the traffic (A/B)."""
     shadow_version: RunId | None = None
     """What gets a copy of the traffic, and answers nobody."""
+    bake_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
+    """How long alarms are watched after each shift, where that is longer than the settings ask."""
 
 
 class DeploymentStart(BaseModel):

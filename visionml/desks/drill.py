@@ -43,6 +43,8 @@ _DIM, _DIM_DIGITS = 0.25, (0, 1)
 _FEW = {"epochs": 6, "batch_size": 16}
 _SLOWER = 1.25
 """How much longer than the alarm allows the slow model computes."""
+_PERIODS_TO_RING = 6
+"""Periods of an alarm that a bad model is given to set it off; it ends the baking."""
 _LONGEST_SECONDS = 900.0
 _QUIET_SECONDS = 600.0
 _LOOK_SECONDS = 0.5
@@ -152,14 +154,25 @@ class Drill:
         arn = self._models.open(version).model_package_arn
         packages.approve(arn, "Approved", comment=f"A drill: {fault}.")
         try:
-            return self.promote(version, samples, rate=rate)
+            return self.promote(version, samples, rate=rate, bake_seconds=self._time_to_ring())
         finally:
             packages.approve(arn, "Rejected", comment=f"A drill's model: {fault}.")
 
-    def promote(self, version: str, samples: Sequence[Sample], *, rate: float = 10) -> Watched:
+    def promote(
+        self,
+        version: str,
+        samples: Sequence[Sample],
+        *,
+        rate: float = 10,
+        bake_seconds: int | None = None,
+    ) -> Watched:
         """Promote a version under traffic."""
         tell = _once(told(self._platform.say))
-        return self.watch(lambda: self._models.promote(version, on_step=tell), samples, rate=rate)
+        return self.watch(
+            lambda: self._models.promote(version, bake_seconds=bake_seconds, on_step=tell),
+            samples,
+            rate=rate,
+        )
 
     def set_active(self, version: str, samples: Sequence[Sample], *, rate: float = 10) -> Watched:
         """Write a version into ``active-version`` under traffic, as a person in the console may."""
@@ -234,6 +247,11 @@ class Drill:
         if fault == "slow":
             chosen["seconds"] = _SLOWER * self._platform.settings.alarms.latency_p99_ms / 1000
         return chosen
+
+    def _time_to_ring(self) -> int:
+        settings = self._platform.settings
+        periods = _PERIODS_TO_RING * settings.alarms.rollback_period_seconds
+        return settings.serving.rollout.bake_seconds + periods
 
     def _quiet(self) -> None:
         """Wait until no alarm rings that would stop a rollout before it begins.

@@ -91,11 +91,14 @@ class Models:
         *,
         challenger: str | None = None,
         shadow: str | None = None,
+        bake_seconds: int | None = None,
         on_step: Callable[[Step], None] | None = None,
     ) -> DeploymentOutcome:
         """Put a registered version on the endpoint and wait until it serves.
 
         A challenger answers a share of the requests beside it; a shadow gets a copy of them.
+        Alarms are watched for `bake_seconds` after each shift of traffic, but never for a shorter
+        time than the settings ask.
 
         Raises
         ------
@@ -106,18 +109,30 @@ class Models:
         JobFailed
             The deployment was refused or failed.
         """
-        started = self.start_promotion(version, challenger=challenger, shadow=shadow)
+        started = self.start_promotion(
+            version, challenger=challenger, shadow=shadow, bake_seconds=bake_seconds
+        )
         return started.watch(on_step=on_step)
 
     def start_promotion(
-        self, version: str, *, challenger: str | None = None, shadow: str | None = None
+        self,
+        version: str,
+        *,
+        challenger: str | None = None,
+        shadow: str | None = None,
+        bake_seconds: int | None = None,
     ) -> Deployment:
         """Begin to put a registered version on the endpoint; see `promote`."""
         platform = self._platform
         for each in filter(None, (version, challenger, shadow)):
             self.open(each)
         deployment = start.start(
-            platform.aws.states, self._machine(), version, challenger=challenger, shadow=shadow
+            platform.aws.states,
+            self._machine(),
+            version,
+            challenger=challenger,
+            shadow=shadow,
+            bake_seconds=bake_seconds,
         )
         return Deployment(platform, deployment.deployment_id)
 

@@ -100,7 +100,7 @@ def plan(
     produces = tuple(each for each in variants if each not in shadows)
     same = {each.variant: each.artefact for each in models} == production.artefacts
     way = rollout(
-        target.rollout,
+        _baked(target.rollout, request),
         kind="rollback" if same else request.kind,
         endpoint=endpoint.name,
         fleets=_fleets(production, produces),
@@ -129,6 +129,12 @@ def plan(
         unarmed_alarms=way.unarmed,
         remarks=way.remarks,
     )
+
+
+def _baked(settings: RolloutSettings, request: DeploymentRequest) -> RolloutSettings:
+    """Watch alarms for longer where a deployment asks for that; never for a shorter time."""
+    longer = max(settings.bake_seconds, request.bake_seconds or 0)
+    return settings.model_copy(update={"bake_seconds": longer})
 
 
 def _wanted(request: DeploymentRequest) -> dict[str, str]:

@@ -34,6 +34,7 @@ def start(
     deployment_id: str | None = None,
     challenger: str | None = None,
     shadow: str | None = None,
+    bake_seconds: int | None = None,
 ) -> Deployment:
     """Start putting a registered version on the endpoint.
 
@@ -51,6 +52,7 @@ def start(
         deployment_id=deployment_id or new_deployment_id(),
         challenger_version=challenger,
         shadow_version=shadow,
+        bake_seconds=bake_seconds,
     )
     arn = executions.start(
         states, machine_arn, name=request.deployment_id, payload=request.model_dump(mode="json")

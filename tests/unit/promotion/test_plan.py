@@ -136,6 +136,14 @@ def test_traffic_is_not_shared_with_a_seed_that_has_no_model(
     assert registered.plan().strategy == strategy
 
 
+@pytest.mark.parametrize(("asked", "planned"), [(None, 300), (60, 300), (900, 900)])
+def test_alarms_are_watched_for_longer_where_that_is_asked_but_never_shorter(
+    registered: Registered, asked: int | None, planned: int
+) -> None:
+    policy: Any = registered.plan(bake_seconds=asked).deployment_config["BlueGreenUpdatePolicy"]
+    assert policy["TrafficRoutingConfiguration"]["WaitIntervalInSeconds"] == planned
+
+
 def test_a_challenger_gets_the_rest_of_the_traffic(registered: Registered) -> None:
     made = registered.plan(challenger_version=OLD)
     shares = {
