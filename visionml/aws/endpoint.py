@@ -89,6 +89,16 @@ def model_names(sagemaker: "SageMakerClient", config_name: str) -> dict[str, str
     return {v["VariantName"]: v.get("ModelName", "") for v in found["ProductionVariants"]}
 
 
+def weights(sagemaker: "SageMakerClient", name: str) -> dict[str, float]:
+    """Return how an endpoint's traffic is, or is about to be, shared among its variants."""
+    with translated(f"read the traffic of the endpoint {name}"):
+        found = sagemaker.describe_endpoint(EndpointName=name)
+    return {
+        variant["VariantName"]: variant.get("DesiredWeight", variant.get("CurrentWeight", 0.0))
+        for variant in found.get("ProductionVariants", [])
+    }
+
+
 def set_weights(sagemaker: "SageMakerClient", name: str, weights: Mapping[str, float]) -> None:
     """Share an endpoint's traffic anew among its variants; the instances stay.
 

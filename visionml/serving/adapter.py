@@ -20,7 +20,7 @@ from visionml.contracts.inference import (
     MonitoredPrediction,
     Prediction,
 )
-from visionml.errors import NotServing, Unavailable
+from visionml.errors import InvalidInput, NotServing, RequestRefused, Unavailable
 from visionml.serving.payload import Payload
 from visionml.serving.statuses import error_of, status_of
 
@@ -59,7 +59,8 @@ def infer(
     """Return the endpoint's prediction for one image, under a new id unless one is given.
 
     A busy or starting endpoint is asked again, up to three times with growing random pauses,
-    while `deadline_seconds` last; an image that was refused is not.
+    while `deadline_seconds` last; an image that was refused is not. Where there is no such
+    `variant`, as after a rollout, any other one is asked.
 
     Raises
     ------
@@ -89,6 +90,10 @@ def infer(
             if not _worth_retrying(error, attempt) or time.monotonic() + pause > give_up:
                 raise
             sleep(pause)
+        except InvalidInput as error:
+            if not variant or attempt == _ATTEMPTS or isinstance(error, RequestRefused):
+                raise
+            variant = None
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -149,6 +149,21 @@ def test_it_does_not_outlast_its_deadline() -> None:
     assert len(script.requests) == 1
 
 
+def test_a_variant_that_is_gone_leaves_the_choice_to_sagemaker() -> None:
+    gone = aws_error(400, "ValidationError")
+    with serving(gone, SUCCESS) as script:
+        assert call(script, pauses=Pauses(), variant="ModelC").prediction.variant == "ModelB"
+    first, second = (headers for _, headers, _ in script.requests)
+    assert first["x-amzn-sagemaker-target-variant"] == "ModelC"
+    assert "x-amzn-sagemaker-target-variant" not in second
+
+
+def test_an_image_that_a_callers_variant_refuses_is_not_shown_to_another() -> None:
+    with serving(model_error(400, "truncated")) as script, pytest.raises(RequestRefused):
+        call(script, pauses=Pauses(), variant="ModelB")
+    assert len(script.requests) == 1
+
+
 @pytest.mark.parametrize("code", ["no_model", "timeout"])
 def test_what_will_not_pass_is_not_tried_again(code: str) -> None:
     with serving(model_error(503, code)) as script, pytest.raises(NotServing) as refused:
@@ -170,7 +185,7 @@ def test_an_answer_that_is_no_prediction_is_said_to_be_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["adapter", "client", "payload", "publisher", "statuses", "uploads"]
+    "module", ["adapter", "client", "payload", "publisher", "statuses", "sticky", "uploads"]
 )
 def test_callers_load_nothing_heavy(module: str) -> None:
     program = (
