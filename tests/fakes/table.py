@@ -1,7 +1,8 @@
 """A table in memory, with the conditions and orders that DynamoDB keeps."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from visionml.aws.table import Item
 from visionml.errors import Conflict
@@ -22,6 +23,19 @@ class MemoryTable:
     def put_together(self, items: Sequence[Item]) -> None:
         for item in items:
             self.put(item)
+
+    def put_all(self, items: Iterable[Item]) -> None:
+        for item in items:
+            self.put(item)
+
+    def put_and_count(
+        self, item: Item, *, counter: Item, numbers: Mapping[str, int], facts: Mapping[str, Any]
+    ) -> None:
+        self.put(item, expected={"PK": None})
+        counted = self.items.setdefault((counter["PK"], counter["SK"]), dict(counter))
+        for name, number in numbers.items():
+            counted[name] = counted.get(name, 0) + number
+        counted.update(facts)
 
     def get(self, pk: str, sk: str) -> Item | None:
         return copy.deepcopy(self.items.get((pk, sk)))

@@ -1,7 +1,7 @@
 """One DynamoDB table with the keys ``PK`` and ``SK``, in Python's own types."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,50 @@ class Table:
             {"Put": {"TableName": self.name, "Item": _stored(item)}} for item in items
         ]
         with translated(f"write {len(items)} items to the table {self.name}"):
+            self._table.meta.client.transact_write_items(TransactItems=writes)
+
+    def put_all(self, items: Iterable[Item]) -> None:
+        """Write items in as few calls as can be, each on its own; of equal keys the last stays."""
+        with (
+            translated(f"write to the table {self.name}"),
+            self._table.batch_writer(overwrite_by_pkeys=["PK", "SK"]) as batch,
+        ):
+            for item in items:
+                batch.put_item(Item=_stored(item))
+
+    def put_and_count(
+        self, item: Item, *, counter: Item, numbers: Mapping[str, int], facts: Mapping[str, Any]
+    ) -> None:
+        """Write a new item, and in another one add to numbers and set facts: both or neither.
+
+        Raises
+        ------
+        Conflict
+            The item exists, or somebody else writes one of the two right now.
+        """
+        names = {f"#{name}": name for name in (*numbers, *facts)}
+        values = _stored({f":{name}": value for name, value in {**numbers, **facts}.items()})
+        added = ", ".join(f"#{name} :{name}" for name in numbers)
+        set_ = ", ".join(f"#{name} = :{name}" for name in facts)
+        writes: list[Any] = [
+            {
+                "Put": {
+                    "TableName": self.name,
+                    "Item": _stored(item),
+                    "ConditionExpression": "attribute_not_exists(PK)",
+                }
+            },
+            {
+                "Update": {
+                    "TableName": self.name,
+                    "Key": counter,
+                    "UpdateExpression": f"ADD {added} SET {set_}",
+                    "ExpressionAttributeNames": names,
+                    "ExpressionAttributeValues": values,
+                }
+            },
+        ]
+        with translated(f"write {item['PK']} to the table {self.name}"):
             self._table.meta.client.transact_write_items(TransactItems=writes)
 
     def get(self, pk: str, sk: str) -> Item | None:
