@@ -34,7 +34,7 @@ demo: $(INSTALLED) ## Run every notebook against an embedded AWS; leaves runs/la
 
 .PHONY: test
 test: $(INSTALLED) $(AWS_CLI) ## Run the test suite
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 2 --dist loadscope
 
 .PHONY: check
 check: $(INSTALLED) ## Lint, formatting, types, import contracts, notebooks

@@ -1,18 +1,20 @@
 """How the suite is spread over processes: tests that share something costly stay together."""
 
-from pathlib import Path
-
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import Producer
 
-_FOLDER = Path(__file__).parent
-_TOGETHER = ("functional/sagemaker", "functional", "infra")
+_TOGETHER = ("tests/functional/sagemaker/", "tests/functional/", "tests/infra/")
+"""Tests on one embedded AWS of their own, on one platform, and on one synthesised app."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests on one platform, and those on one synthesised app, for pytest-xdist."""
-    for item in items:
-        path = item.path.relative_to(_FOLDER).as_posix()
-        kind = next((kind for kind in _TOGETHER if path.startswith(f"{kind}/")), None)
-        if kind:
-            item.add_marker(pytest.mark.xdist_group(kind))
+class TogetherScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Sends the tests of a folder to one worker, in their order, and the others one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TogetherScheduling:
+    """Spread tests over pytest-xdist's workers, the largest folders first."""
+    return TogetherScheduling(config, log)
