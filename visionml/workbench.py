@@ -5,9 +5,9 @@
 >>> session.models.registered()
 
 A session's attributes are desks: ``stacks``, ``datasets``, ``runs``, ``tuning``, ``studio``,
-``models``, ``deployments``, ``endpoint``, ``api``, ``lineage``, ``alarms``, ``traffic`` and
-``drill``. Every environment offers the same; only here, and in the command line, is it decided
-whether an environment is the embedded AWS or an account.
+``models``, ``deployments``, ``endpoint``, ``api``, ``predictions``, ``experiments``, ``lineage``,
+``alarms``, ``traffic`` and ``drill``. Every environment offers the same; only here, and in the
+command line, is it decided whether an environment is the embedded AWS or an account.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,10 +26,12 @@ from visionml.desks.datasets import Datasets
 from visionml.desks.deployments import Deployments
 from visionml.desks.drill import Drill
 from visionml.desks.endpoint import Endpoint
+from visionml.desks.experiments import Experiments
 from visionml.desks.guardrails import Guardrails
 from visionml.desks.lineage import Lineage
 from visionml.desks.models import Models
 from visionml.desks.platform import Platform, Say
+from visionml.desks.predictions import Predictions
 from visionml.desks.runs import Runs
 from visionml.desks.stacks import Deployer, OnProgress, Progress, Stacks
 from visionml.desks.studio import Studio
@@ -58,6 +60,10 @@ class Session:
         self.deployments = Deployments(platform)
         self.endpoint = Endpoint(platform)
         self.api = Api(platform)
+        self.predictions = Predictions(self.api)
+        self.experiments = Experiments(
+            platform, endpoint=self.endpoint, api=self.api, predictions=self.predictions
+        )
         self.lineage = Lineage(platform)
         self.alarms = Alarms(platform)
         self.guardrails = Guardrails(platform)

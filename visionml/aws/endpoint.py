@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from visionml.aws.errors import translated
@@ -97,6 +97,13 @@ def weights(sagemaker: "SageMakerClient", name: str) -> dict[str, float]:
         variant["VariantName"]: variant.get("DesiredWeight", variant.get("CurrentWeight", 0.0))
         for variant in found.get("ProductionVariants", [])
     }
+
+
+def configured(sagemaker: "SageMakerClient", config_name: str) -> datetime:
+    """Return when an endpoint configuration was made."""
+    with translated(f"describe the endpoint configuration {config_name}"):
+        found = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
+    return found["CreationTime"].astimezone(UTC)
 
 
 def set_weights(sagemaker: "SageMakerClient", name: str, weights: Mapping[str, float]) -> None:
