@@ -2,11 +2,13 @@
 
 Handing over each accepted connection, to the worker that has fewest, keeps two cores busy with
 eight connections, which the kernel's own choice among processes does not. The listening process
-stays small: it checks the model's record and hash, watches over the workers, replaces one that
-dies, and passes SIGTERM on, upon which they finish what they have begun.
+checks the model's record and hash, imports once what every worker needs, watches over the workers,
+replaces one that dies, and passes SIGTERM on, upon which they finish what they have begun.
 """
 
 import contextlib
+import gc
+import importlib
 import json
 import logging
 import os
@@ -26,6 +28,8 @@ from visionml.serving.settings import ServerSettings
 READY, CLOSED = b"r", b"c"
 _RESTARTS, _RESTART_WINDOW_SECONDS = 5, 60.0
 _BACKLOG = 1024
+_FOR_WORKERS = ("visionml.serving.worker", "uvloop")
+"""What workers import, but for ONNX Runtime: it starts a thread, which a fork would lose."""
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +41,25 @@ def main() -> int:
         settings = ServerSettings.read()
         if settings.model_folder is not None:
             artefact.read(settings.model_folder)
+        _import_for_workers()
         with tempfile.TemporaryDirectory(prefix="serve-") as state:
             return Listener(settings, Path(state)).run()
     except VisionmlError as error:
         print(error, file=sys.stderr)  # noqa: T201 - SageMaker shows it as the reason
         return 1
+
+
+def _import_for_workers() -> None:
+    """Import what is the same in all workers, so that they share its memory and nobody waits twice.
+
+    Nothing of it may start a thread: this process forks.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")  # a worker stands for one core
+    for module in _FOR_WORKERS:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # what is not looked through stays shared
 
 
 @dataclass
@@ -118,9 +136,7 @@ class Listener:
             self._socket.close()
             for other in (ours, *(worker.channel for worker in self._workers.values())):
                 other.close()
-            for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-                os.environ.setdefault(variable, "1")  # this process stands for one core
-            from visionml.serving.worker import run  # noqa: PLC0415 - heavy, for workers alone
+            from visionml.serving.worker import run  # noqa: PLC0415 - imported before the fork
 
             run(self._settings, theirs, self._state)
             code = 0

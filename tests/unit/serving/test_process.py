@@ -294,3 +294,13 @@ def test_a_port_in_use_ends_it_with_a_sentence(base: Path) -> None:
         said = refused_start(base, SAGEMAKER_BIND_TO_PORT=port)
     assert f"Port {port}" in said
     assert "in use" in said
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux alone lists threads there")
+def test_what_workers_share_starts_no_thread_that_a_fork_would_lose() -> None:
+    program = (
+        "import os; from visionml.serving import process; process._import_for_workers();"
+        "print(len(os.listdir('/proc/self/task')), 'onnxruntime' in __import__('sys').modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stdout.split() == [b"1", b"False"]
