@@ -142,25 +142,25 @@ class Experiments:
         """
         names = cycle(f"caller-{number}" for number in range(callers))
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="callers") as pool:
-            rows = list(pool.map(self._one, samples, names))
-        return pd.DataFrame(rows)
+            rows = pd.DataFrame(list(pool.map(self._ask, samples, names)))
+            # an answer is known some seconds after it was given
+            list(pool.map(self._predictions.label, rows["prediction_id"], rows["label"]))
+        return rows
 
-    def _one(self, sample: Sample, caller: str) -> dict[str, object]:
+    def _ask(self, sample: Sample, caller: str) -> dict[str, object]:
         answer = self._api.ask(
             sample.content, content_type="application/x-image", headers={CALLER_HEADER: caller}
         )
         if answer.status != 200:
             raise error_of(answer.status, json.dumps(answer.body))
         found = Prediction.model_validate(answer.body)
-        label = sample.entry.label
-        self._predictions.label(found.prediction_id, label)
         return {
             "caller": caller,
             "variant": found.variant,
             "prediction_id": found.prediction_id,
-            "label": label,
+            "label": sample.entry.label,
             "predicted": found.label,
-            "right": found.label == label,
+            "right": found.label == sample.entry.label,
         }
 
     def _since(self, hours: float | None) -> datetime:
