@@ -39,6 +39,12 @@ def corners() -> Image.Image:
     return image
 
 
+def noise(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Return random pixels."""
+    values = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(values)
+
+
 def with_orientation(image: Image.Image, orientation: int, kind: str = "JPEG") -> bytes:
     """Return a file that a viewer turns as Exif's `orientation` says."""
     exif = Image.Exif()

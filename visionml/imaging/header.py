@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from visionml.contracts.intake import FileKind
 from visionml.contracts.settings import ImageSettings
 from visionml.errors import ImageRefused
+from visionml.imaging.sniff import described, kind_of
 
 ImageFormat = Literal["jpeg", "png", "webp"]
 ImageMode = Literal["grey", "grey+alpha", "rgb", "rgba", "palette", "cmyk"]
@@ -28,17 +30,6 @@ _PNG_MODES: dict[int, tuple[ImageMode, int]] = {
     4: ("grey+alpha", 2),
     6: ("rgba", 4),
 }
-_OTHER_KINDS = (
-    (b"GIF8", "a GIF image"),
-    (b"BM", "a BMP image"),
-    (b"II*\0", "a TIFF image"),
-    (b"MM\0*", "a TIFF image"),
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"<", "HTML, SVG or another markup text"),
-    (b"{", "a JSON text"),
-)
 
 
 @dataclass(frozen=True)
@@ -155,18 +146,13 @@ def _check_pixels(facts: ImageFacts, limits: Limits) -> None:
 
 
 def _facts(data: bytes) -> ImageFacts:
-    if data.startswith(b"\xff\xd8\xff"):
-        return _jpeg(data)
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _png(data)
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _webp(data)
-    start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    kind = next((name for magic, name in _OTHER_KINDS if start.startswith(magic)), "not known")
+    kind = kind_of(data)
+    reader = _READERS.get(kind)
+    if reader is not None:
+        return reader(data)
+    guess = described(kind)
     raise ImageRefused(
-        f"The bytes are no JPEG, PNG or WebP image: they look like {kind}."
-        if kind != "not known"
-        else "The bytes are no JPEG, PNG or WebP image.",
+        f"The bytes are no JPEG, PNG or WebP image{f': they look like {guess}' if guess else ''}.",
         reason="unsupported",
         hint="Convert the image to JPEG, PNG or WebP; the file name plays no part.",
     )
@@ -320,3 +306,6 @@ def exif_orientation(tiff: bytes) -> int:
     except (KeyError, struct.error):
         pass
     return 1
+
+
+_READERS = {FileKind.JPEG: _jpeg, FileKind.PNG: _png, FileKind.WEBP: _webp}
