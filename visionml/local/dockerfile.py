@@ -21,7 +21,7 @@ ROOT_NOTE = "org.visionml.local.root"
 """The annotation of a manifest that says where the image's file system lies."""
 CONFIG_NOTE = "org.visionml.local.config"
 """The annotation that holds what `build` returned."""
-_SKIPPED = {"FROM", "RUN", "ARG", "LABEL", "EXPOSE", "USER", "HEALTHCHECK", "SHELL", "STOPSIGNAL"}
+_SKIPPED = {"FROM", "RUN", "ARG", "EXPOSE", "USER", "HEALTHCHECK", "SHELL", "STOPSIGNAL"}
 
 
 @dataclass
@@ -30,6 +30,7 @@ class Recipe:
 
     workdir: str = "/"
     environment: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
     copies: list[tuple[str, str]] = field(default_factory=list)
     """(source in the context, destination); a destination that ends with / is a folder."""
     entrypoint: list[str] = field(default_factory=list)
@@ -53,6 +54,8 @@ def parse(dockerfile: str) -> Recipe:
             recipe.workdir = _absolute(_expand(rest, recipe.environment), recipe.workdir)
         elif instruction == "ENV":
             recipe.environment |= _assignments(rest, recipe.environment)
+        elif instruction == "LABEL":
+            recipe.labels |= _assignments(rest, recipe.environment)
         elif instruction in {"COPY", "ADD"}:
             recipe.copies += _copies(rest, recipe)
         elif instruction == "ENTRYPOINT":
@@ -79,6 +82,7 @@ def build(context: Path, dockerfile: str, root: Path) -> dict[str, Any]:
     return {
         "workdir": recipe.workdir,
         "environment": recipe.environment,
+        "labels": recipe.labels,
         "entrypoint": recipe.entrypoint,
         "command": recipe.command,
     }

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from visionml.errors import NotFound
@@ -34,6 +34,7 @@ class Image:
     """ENV, with this project's Python first on what was the base image's PATH."""
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def resolve(uri: str) -> Image:
@@ -59,6 +60,7 @@ def resolve(uri: str) -> Image:
         {name: _mapped(value, root) for name, value in config["environment"].items()},
         tuple(_mapped(word, root) for word in config["entrypoint"]),
         tuple(_mapped(word, root) for word in config["command"]),
+        config.get("labels", {}),
     )
 
 

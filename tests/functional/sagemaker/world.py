@@ -27,6 +27,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 
 DOCKERFILE = """
 FROM public.ecr.aws/docker/library/python:3.11-slim
+LABEL com.amazonaws.sagemaker.capabilities.multi-models=true
 WORKDIR /opt/program
 COPY . /opt/program
 ENV PATH=/opt/program/bin:$PATH PYTHONUNBUFFERED=1

@@ -14,6 +14,8 @@ from visionml.local.sagemaker.instance import Design, Instance, run_together
 DRAIN_SECONDS = 65
 """A little more than a container may take for a request."""
 _DRAIN_POLL_SECONDS = 0.02
+REQUESTS_PER_HOLDER = 8
+"""How many requests an instance with a model works on before another one loads it, too."""
 COPIES_PER_INSTANCE = 64
 """How many copies a shadow's instance works on; further ones are not sent."""
 
@@ -61,12 +63,17 @@ class Variant:
             run_together([instance.stop for instance in made])
             raise
 
-    def choose(self, avoid: Collection[Instance] = ()) -> Instance | None:
-        """Return an instance that takes requests, by the variant's routing strategy."""
+    def choose(self, avoid: Collection[Instance] = (), model: str = "") -> Instance | None:
+        """Return an instance that takes requests, by the variant's routing strategy.
+
+        `model` is the one of several that the request is for: where it is loaded comes first.
+        """
         active = self.instances[: self.active]
         ready = [instance for instance in active if instance.ready and instance not in avoid]
         if not ready:
             return None
+        if model:
+            ready = _for_model(ready, model)
         strategy = self.config.get("RoutingConfig", {}).get("RoutingStrategy")
         if strategy == "LEAST_OUTSTANDING_REQUESTS":
             least = min(instance.busy for instance in ready)
@@ -157,6 +164,20 @@ class Fleet:
         return [instance for variant in self.everyone for instance in variant.instances]
 
 
+def _for_model(ready: Sequence[Instance], model: str) -> list[Instance]:
+    """Return the instances that should answer for a model.
+
+    Those that hold it, unless they are busy: then those that hold the fewest models.
+    """
+    holding = [each for each in ready if each.models is not None and each.models.has(model)]
+    free = [each for each in holding if each.busy < REQUESTS_PER_HOLDER]
+    others = [each for each in ready if each not in holding]
+    if free or not others:
+        return free or holding
+    counts = {each: each.models.count if each.models else 0 for each in others}
+    return [each for each in others if counts[each] == min(counts.values())]
+
+
 def drain(instances: Sequence[Instance]) -> None:
     """Wait until no instance works on a request, at most `DRAIN_SECONDS`."""
     deadline = time.monotonic() + DRAIN_SECONDS
@@ -187,12 +208,12 @@ class Traffic:
             self.routes = routes
 
     def lease(
-        self, variant_name: str | None, avoid: Collection[Instance] = ()
+        self, variant_name: str | None, avoid: Collection[Instance] = (), *, model: str = ""
     ) -> tuple[Variant, Instance | None] | None:
         """Return a variant and an instance counted as busy; None when there is no such variant.
 
         A fleet without a ready instance, but for those to avoid, leaves its share to the others.
-        The caller gives the instance back with `release`.
+        The caller gives the instance back with `release`. `model` is as in `Variant.choose`.
         """
         with self._lock:
             chosen: Variant | None = None
@@ -202,7 +223,7 @@ class Traffic:
                 if variant is None:
                     continue
                 chosen = chosen or variant
-                instance = variant.choose(avoid)
+                instance = variant.choose(avoid, model)
                 if instance is not None:
                     instance.busy += 1
                     return variant, instance

@@ -5,12 +5,14 @@ from typing import TypeVar
 from visionml.local.sagemaker.core import Caller, Document, Listing, Record, Scope, listed, tags_of
 from visionml.local.sagemaker.faults import invalid, not_offered
 from visionml.local.sagemaker.hosting import EndpointConfig, Model
+from visionml.local.sagemaker.instance import MULTI_MODEL
 from visionml.local.sagemaker.objects import Location, Objects
 from visionml.local.sagemaker.registry_operations import container_of
 from visionml.local.sagemaker.state import State
 
 R = TypeVar("R", bound=Record)
 
+_SEVERAL_LABEL = "com.amazonaws.sagemaker.capabilities.multi-models"
 _MODELS = Listing("Models", "ModelName", descending=True)
 _CONFIGS = Listing("EndpointConfigs", "EndpointConfigName", descending=True)
 
@@ -24,9 +26,15 @@ def create_model(state: State, caller: Caller, request: Document) -> Document:
     arn = caller.scope.arn("model", name)
     container = _container(state, caller.scope, request)
     state.cloud.lend_role(caller, role)
-    state.cloud.image(container["Image"], role)
+    image = state.cloud.image(container["Image"], role)
+    several = container.get("Mode") == MULTI_MODEL
+    if several and image.labels.get(_SEVERAL_LABEL) != "true":
+        raise invalid(
+            f"Your Ecr Image {container['Image']} does not contain required {_SEVERAL_LABEL}=true "
+            "Docker label(s)."
+        )
     if container.get("ModelDataUrl"):
-        _check_data(state, container["ModelDataUrl"], role)
+        _check_data(state, container["ModelDataUrl"], role, prefix=several)
     kept = {**request, "PrimaryContainer": container}
     model = Model(caller.scope, name, arn, kept, tags=tags_of(request))
     model.facts["ModelArn"] = arn
@@ -72,6 +80,8 @@ def create_config(state: State, caller: Caller, request: Document) -> Document:
         raise invalid("Variant names must be unique within an endpoint configuration.")
     for variant in variants:
         _check_variant(state, caller.scope, variant)
+    if shadows and any(_has_several(state, caller.scope, each) for each in variants):
+        raise invalid("A multi-model endpoint cannot have ShadowProductionVariants.")
     name = request["EndpointConfigName"]
     arn = caller.scope.arn("endpoint-config", name)
     config = EndpointConfig(caller.scope, name, arn, request, tags=tags_of(request))
@@ -112,24 +122,26 @@ def _container(state: State, scope: Scope, request: Document) -> Document:
         container = {**package, "Environment": environment}
     if container.get("ModelDataSource") or container.get("AdditionalModelDataSources"):
         raise not_offered("model data by ModelDataSource; use ModelDataUrl")
-    if container.get("Mode") == "MultiModel":
-        raise not_offered("containers of several models (Mode MultiModel)")
+    if container.get("Mode") == MULTI_MODEL and not container.get("ModelDataUrl"):
+        raise invalid("A container with Mode MultiModel must have a ModelDataUrl, a prefix.")
     if "Image" not in container:
         raise invalid("A container must have an Image.")
     return dict(container)
 
 
-def _check_data(state: State, url: str, role: str) -> None:
+def _check_data(state: State, url: str, role: str, *, prefix: bool) -> None:
     objects = Objects(state.cloud.session(role, "SageMaker"), role)
-    found = objects.status(Location.of(url))
+    place = Location.of(url)
+    found = objects.status_below(place) if prefix else objects.status(place)
     if found == 404:
         raise invalid(f"Could not find model data at {url}.")
     if found >= 300:
+        needed = "s3:ListBucket" if prefix else "s3:GetObject"
         raise invalid(
             f'Could not access model data at {url}. Please ensure that the role "{role}" exists '
             'and that its trust relationship policy allows the action "sts:AssumeRole" for the '
             'service principal "sagemaker.amazonaws.com". Also ensure that the role has '
-            f'"s3:GetObject" permissions and that the object is located in '
+            f'"{needed}" permissions and that the object is located in '
             f"{state.cloud.scope().region}."
         )
 
@@ -145,6 +157,11 @@ def _check_variant(state: State, scope: Scope, variant: Document) -> None:
             f"InstanceType and InitialInstanceCount are required for production variant "
             f"{variant['VariantName']}."
         )
+
+
+def _has_several(state: State, scope: Scope, variant: Document) -> bool:
+    container = _model(state, scope, variant["ModelName"]).request["PrimaryContainer"]
+    return bool(container.get("Mode") == MULTI_MODEL)
 
 
 def _model(state: State, scope: Scope, name: str) -> Model:

@@ -5,7 +5,6 @@ import http.client
 import secrets
 import shutil
 import socket
-import tarfile
 import threading
 import time
 from collections.abc import Callable
@@ -13,15 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from visionml.local.containers import Container, Launch
+from visionml.local.sagemaker import multi_model
+from visionml.local.sagemaker.artefacts import ArtefactRefused, unpack
 from visionml.local.sagemaker.cloud import Cloud
 from visionml.local.sagemaker.core import Document, Scope
 from visionml.local.sagemaker.faults import Fault
 from visionml.local.sagemaker.http1 import Pool
-from visionml.local.sagemaker.objects import DataRefused, Location, Objects
+from visionml.local.sagemaker.objects import Location
 
 PING_SECONDS = 0.05
 STOP_SECONDS = 30
 _RESTART_SECONDS = 0.5
+MULTI_MODEL = "MultiModel"
+"""The ``Mode`` of a container whose models come and go."""
 
 
 class LaunchFailed(Exception):
@@ -47,6 +50,11 @@ class Design:
         """Where instances log."""
         return f"/aws/sagemaker/Endpoints/{self.endpoint}"
 
+    @property
+    def multi_model(self) -> bool:
+        """Whether each request names the model that it is for."""
+        return self.container.get("Mode") == MULTI_MODEL
+
 
 @dataclass(eq=False)
 class Instance:
@@ -60,6 +68,8 @@ class Instance:
     """Requests that it is working on."""
     deaths: int = 0
     """How often its container has ended by itself."""
+    models: multi_model.Models | None = None
+    """What a container of several models holds; another one from each start on."""
     _pool: Pool = field(default_factory=lambda: Pool(0))
     _container: Container | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -107,26 +117,21 @@ class Instance:
 
     def _fetch_model(self) -> None:
         url = self.design.container.get("ModelDataUrl")
-        if not url:
+        if not url or self.design.multi_model:
             return
-        session = self.cloud.session(self.design.role, "SageMaker")
-        archive = self._disk / "model.tar.gz"
         try:
-            archive.write_bytes(Objects(session, self.design.role).read(Location.of(url)))
-            with tarfile.open(archive) as tar:
-                tar.extractall(self._disk / "ml" / "model", filter="data")
-        except (DataRefused, tarfile.TarError) as error:
+            unpack(self.cloud, self.design.role, Location.of(url), self._disk / "ml" / "model")
+        except ArtefactRefused as error:
             raise LaunchFailed(
                 f'Failed to download model data for container "container_1" from URL: "{url}". '
                 "Please ensure that there is an object located at the URL and that the role passed "
                 f"to CreateModel has permissions to download the object. ({error})"
             ) from error
-        finally:
-            archive.unlink(missing_ok=True)
 
     def _start(self) -> None:
         image = self.cloud.image(self.design.container["Image"], self.design.role)
         self._pool = Pool(_free_port())
+        self.models = self._models() if self.design.multi_model else None
         log = self.cloud.log(
             self.design.scope, self.design.role, self.design.log_group, self.log_stream
         )
@@ -140,10 +145,18 @@ class Instance:
                 "SAGEMAKER_BIND_TO_PORT": str(self._pool.port),
                 "SAGEMAKER_SAFE_PORT_RANGE": f"{self._pool.port}-{self._pool.port}",
                 **self.design.container.get("Environment", {}),
+                **(multi_model.ENVIRONMENT if self.design.multi_model else {}),
             },
             image.workdir,
         )
         self._container = self.cloud.runtime.start(launch, log)
+
+    def _models(self) -> multi_model.Models:
+        container = self.design.container
+        prefix = Location.of(container["ModelDataUrl"])
+        artefacts = multi_model.Artefacts(self.cloud, self.design.role, prefix, self._disk / "ml")
+        caching = container.get("MultiModelConfig", {}).get("ModelCacheSetting")
+        return multi_model.Models(artefacts, self._pool, kept=caching != "Disabled")
 
     def _access(self) -> dict[str, str]:
         if self.design.isolated:
@@ -158,7 +171,9 @@ class Instance:
             code = container.exit_code if container else None
             if code is not None:
                 raise LaunchFailed(self._silent(f"It ended with exit code {code}."))
-            if _answers(self._pool.port):
+            if _answers(self._pool.port, "/ping"):
+                if self.design.multi_model and not _answers(self._pool.port, "/models"):
+                    raise LaunchFailed(self._silent("It does not answer GET /models."))
                 self.ready = True
                 return
             if time.monotonic() > deadline:
@@ -214,10 +229,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection.request("GET", "/ping")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

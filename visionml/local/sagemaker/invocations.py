@@ -5,7 +5,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from visionml.local.sagemaker.core import Caller, Document
@@ -14,7 +14,8 @@ from visionml.local.sagemaker.fleet import Variant, release
 from visionml.local.sagemaker.hosting import Endpoint
 from visionml.local.sagemaker.http1 import Answer, BadAnswer, Unreachable
 from visionml.local.sagemaker.instance import Instance
-from visionml.local.sagemaker.meter import Invocation, Source
+from visionml.local.sagemaker.meter import Invocation, Sample, Source
+from visionml.local.sagemaker.multi_model import NotLoaded
 from visionml.local.sagemaker.state import State
 
 PATH = re.compile(r"/endpoints/(?P<name>[^/]+)/invocations")
@@ -25,8 +26,10 @@ TIMEOUT_SECONDS = 60.0
 ATTEMPTS = 3
 """How many instances a request is offered to that nobody has taken."""
 _SHOWN_CHARACTERS = 2048
+_TARGET_MODEL = "x-amzn-sagemaker-target-model"
+_LONGEST_TARGET = 1024
 _FORWARDED = ("content-type", "accept", "x-amzn-sagemaker-custom-attributes",
-              "x-amzn-sagemaker-target-model", "x-amzn-sagemaker-inference-id")  # fmt: skip
+              _TARGET_MODEL, "x-amzn-sagemaker-inference-id")  # fmt: skip
 _REFUSED_HEADERS = {
     "x-amzn-sagemaker-target-container-hostname": "containers of an inference pipeline",
     "x-amzn-sagemaker-inference-component": "inference components",
@@ -52,7 +55,9 @@ async def invoke(
     """
     began = time.perf_counter()
     arn = caller.scope.arn("endpoint", name)
-    state.cloud.allow(caller, "sagemaker:InvokeEndpoint", arn)
+    model = headers.get(_TARGET_MODEL, "")
+    context = {"sagemaker:TargetModel": model} if model else None
+    state.cloud.allow(caller, "sagemaker:InvokeEndpoint", arn, context)
     for header, words in _REFUSED_HEADERS.items():
         if header in headers:
             raise not_offered(words)
@@ -68,7 +73,7 @@ async def invoke(
         raise _validation(f"Endpoint {name} of account {caller.scope.account} not found.")
     forwarded = {header: headers[header] for header in _FORWARDED if headers.get(header)}
     target = headers.get("x-amzn-sagemaker-target-variant")
-    return await _Relay(state, endpoint, forwarded, body, began).run(target)
+    return await _Relay(state, endpoint, forwarded, body, began, model).run(target)
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,13 @@ class _Relay:
     headers: Mapping[str, str]
     body: bytes
     began: float
+    model: str
+    """``TargetModel``: which of several models it is for, empty where it names none."""
 
     async def run(self, target: str | None) -> Response:
         silent: list[Instance] = []
         while len(silent) < ATTEMPTS:
-            leased = self.endpoint.traffic.lease(target, silent)
+            leased = self.endpoint.traffic.lease(target, silent, model=self.model)
             if leased is None:
                 raise _validation(f'Variant "{target}" of endpoint {self.endpoint.name} not found.')
             variant, instance = leased
@@ -102,12 +109,49 @@ class _Relay:
         raise _unavailable(self.endpoint)
 
     async def _exchange(self, variant: Variant, instance: Instance) -> Response:
+        if not variant.design.multi_model:
+            if self.model:
+                raise _no_target(self.endpoint)
+            return await self._sent(variant, instance, "/invocations")
+        if not 0 < len(self.model) <= _LONGEST_TARGET:
+            raise _target_missing()
+        async with self._lent(variant, instance) as path:
+            return await self._sent(variant, instance, path)
+
+    @contextlib.asynccontextmanager
+    async def _lent(self, variant: Variant, instance: Instance) -> AsyncIterator[str]:
+        """Have the request's model loaded; yields where the container answers for it."""
+        models = instance.models
+        if models is None:
+            raise Unreachable("The container starts again.")
+        source, asked = self._source(variant), time.perf_counter()
+
+        def tell(name: str, value: float) -> None:
+            self.state.meter.sample(source, Sample(name, value))
+
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                held = await models.lease(self.model, tell)
+        except TimeoutError as error:
+            raise _not_ready(self.model) from error
+        except BadAnswer as error:
+            self._measure(variant, 0, asked)
+            raise _model_error(self.endpoint, instance, 0, _broken(error)) from error
+        except NotLoaded as error:
+            text = error.answer.body.decode("utf-8", "replace")
+            self._measure(variant, error.answer.status, asked)
+            raise _model_error(self.endpoint, instance, error.answer.status, text) from error
+        tell("ModelLoadingWaitTime", (time.perf_counter() - asked) * 1e6)
+        try:
+            yield held.path
+        finally:
+            models.release(held, tell)
+
+    async def _sent(self, variant: Variant, instance: Instance, path: str) -> Response:
         sent = time.perf_counter()
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer = await instance.pool.request(
-                    "POST", "/invocations", self.headers, self.body
-                )
+                answer = await instance.pool.request("POST", path, self.headers, self.body)
         except (TimeoutError, BadAnswer) as error:
             self._measure(variant, 0, sent)
             raise _model_error(self.endpoint, instance, 0, _broken(error)) from error
@@ -137,7 +181,7 @@ class _Relay:
 
     def _measure(self, variant: Variant, status: int, sent: float) -> None:
         self.state.meter.count(
-            Source(self.endpoint.scope, self.endpoint.name, variant.name),
+            self._source(variant),
             Invocation(
                 status=status,
                 model_microseconds=(time.perf_counter() - sent) * 1e6,
@@ -145,6 +189,9 @@ class _Relay:
                 instances=len(variant.instances),
             ),
         )
+
+    def _source(self, variant: Variant) -> Source:
+        return Source(self.endpoint.scope, self.endpoint.name, variant.name)
 
 
 def _headers(answer: Answer, variant: Variant) -> dict[str, str]:
@@ -201,5 +248,27 @@ def _unavailable(endpoint: Endpoint) -> Fault:
     return Fault("ServiceUnavailable", text, status=503)
 
 
-def _validation(message: str) -> Fault:
-    return Fault("ValidationError", message)
+def _validation(message: str, code: str = "") -> Fault:
+    return Fault("ValidationError", message, members={"ErrorCode": code} if code else None)
+
+
+def _no_target(endpoint: Endpoint) -> Fault:
+    return _validation(
+        f"Endpoint {endpoint.name} is not a multi-model endpoint and does not support target model "
+        "header.",
+        "TARGET_MODEL_HEADER_NOT_SUPPORTED",
+    )
+
+
+def _target_missing() -> Fault:
+    return _validation(
+        f"The request is missing a target model header, of 1 to {_LONGEST_TARGET} characters."
+    )
+
+
+def _not_ready(model: str) -> Fault:
+    return Fault(
+        "ModelNotReadyException",
+        f"The model {model} is still being downloaded or loaded. Try again.",
+        status=429,
+    )

@@ -11,6 +11,7 @@ from visionml.local.sagemaker.core import Document, Scope
 
 NAMESPACE = "AWS/SageMaker"
 FLUSH_SECONDS = 1.0
+_OF_INSTANCES = "/aws/sagemaker/Endpoints"
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,31 @@ class Invocation:
     instances: int
 
 
+@dataclass(frozen=True)
+class Sample:
+    """A figure of its own, beside those of an invocation."""
+
+    name: str
+    value: float
+
+    @property
+    def namespace(self) -> str:
+        """Where AWS has it."""
+        return _OF_INSTANCES if self.name == "LoadedModelCount" else NAMESPACE
+
+    @property
+    def unit(self) -> str:
+        """The unit that it is published in."""
+        return "Microseconds" if self.name.endswith("Time") else "None"
+
+
 @dataclass
 class Meter:
     """Collects invocations and publishes them about every second, values and all."""
 
     cloud: Cloud
     _pending: dict[Source, list[Invocation]] = field(default_factory=lambda: defaultdict(list))
+    _samples: dict[Source, list[Sample]] = field(default_factory=lambda: defaultdict(list))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _wake: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -47,17 +67,32 @@ class Meter:
         """Take an invocation."""
         with self._lock:
             self._pending[source].append(invocation)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
-                self._thread.start()
-        self._wake.set()
+        self._work()
+
+    def sample(self, source: Source, sample: Sample) -> None:
+        """Take a figure of its own."""
+        with self._lock:
+            self._samples[source].append(sample)
+        self._work()
 
     def flush(self) -> None:
         """Publish what has been taken so far."""
         with self._lock:
             pending, self._pending = self._pending, defaultdict(list)
+            samples, self._samples = self._samples, defaultdict(list)
         for source, invocations in pending.items():
             self.cloud.metrics(source.scope, NAMESPACE, metric_data(source, invocations))
+        for source, found in samples.items():
+            for namespace in {each.namespace for each in found}:
+                data = sample_data(source, [each for each in found if each.namespace == namespace])
+                self.cloud.metrics(source.scope, namespace, data)
+
+    def _work(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
+                self._thread.start()
+        self._wake.set()
 
     def _run(self) -> None:
         while True:
@@ -69,10 +104,6 @@ class Meter:
 
 def metric_data(source: Source, invocations: list[Invocation]) -> list[Document]:
     """Return invocations as PutMetricData takes them."""
-    dimensions = [
-        {"Name": "EndpointName", "Value": source.endpoint},
-        {"Name": "VariantName", "Value": source.variant},
-    ]
     moment = time.time()
     series: tuple[tuple[str, str, Callable[[Invocation], float]], ...] = (
         ("Invocations", "None", lambda _each: 1.0),
@@ -86,12 +117,34 @@ def metric_data(source: Source, invocations: list[Invocation]) -> list[Document]
     return [
         {
             "MetricName": name,
-            "Dimensions": dimensions,
+            "Dimensions": _dimensions(source),
             "Timestamp": moment,
             "Unit": unit,
             **_counted([value(each) for each in invocations]),
         }
         for name, unit, value in series
+    ]
+
+
+def sample_data(source: Source, samples: list[Sample]) -> list[Document]:
+    """Return figures of their own as PutMetricData takes them."""
+    moment = time.time()
+    return [
+        {
+            "MetricName": sample.name,
+            "Dimensions": _dimensions(source),
+            "Timestamp": moment,
+            "Unit": sample.unit,
+            "Value": sample.value,
+        }
+        for sample in samples
+    ]
+
+
+def _dimensions(source: Source) -> list[Document]:
+    return [
+        {"Name": "EndpointName", "Value": source.endpoint},
+        {"Name": "VariantName", "Value": source.variant},
     ]
 
 

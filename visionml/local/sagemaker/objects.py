@@ -110,6 +110,16 @@ class Objects:
         """Return the HTTP status with which S3 answers for an object: 200, 403 or 404."""
         return ministack.call_as(self.session, "s3", Call("HEAD", source.path))[0][0]
 
+    def status_below(self, prefix: Location) -> int:
+        """Return the HTTP status with which S3 lists a prefix; 404 when there is nothing below."""
+        query = urlencode({"list-type": "2", "prefix": prefix.key, "max-keys": "1"})
+        call = Call("GET", f"/{prefix.bucket}", query=query)
+        status, _headers, content = ministack.call_as(self.session, "s3", call)[0]
+        if status >= 300:
+            return status
+        found = ET.fromstring(content).find(f"{_NAMESPACE}Contents")  # noqa: S314
+        return 404 if found is None else status
+
     def fetch(self, items: Sequence[Item], folder: Path) -> None:
         """Copy objects into a folder."""
         root = folder.resolve()
