@@ -57,7 +57,7 @@ def containers(server: State, endpoint: str = "") -> int:
 
 @contextmanager
 def load(
-    world: World, endpoint: str, *, workers: int = 3
+    world: World, endpoint: str, *, workers: int = 3, pause_seconds: float = 0.0
 ) -> Iterator[tuple[Counter[str], list[str]]]:
     """Invoke an endpoint all the time; yields counted answers and failures."""
     answers: Counter[str] = Counter()
@@ -72,6 +72,7 @@ def load(
                 answers[reply["Body"].read().decode()] += 1
             except ClientError as error:
                 failures.append(str(error))
+            over.wait(pause_seconds)
 
     with ThreadPoolExecutor(workers) as pool:
         running = [pool.submit(work) for _ in range(workers)]
