@@ -14,6 +14,7 @@ from visionml.errors import InvalidInput
 from visionml.local import metric_math, ministack
 from visionml.local.metric_math import Value
 from visionml.local.ministack import AlarmVerdict
+from visionml.local.queue_depths import QueueDepths
 
 _EVERY_SECONDS = 1.0
 _COMPARE = {
@@ -27,11 +28,13 @@ _COMPARE = {
 def install(account: str, region: str) -> None:
     """Decide alarms here from now on, when metrics arrive and as time passes."""
     ministack.decide_alarms(decide, check_expressions)
+    depths = QueueDepths()
 
     def watch() -> None:
         while True:
             time.sleep(_EVERY_SECONDS)
             with ministack.scope(account, region):
+                depths.measure()
                 ministack.evaluate_alarms()
 
     threading.Thread(target=watch, name="alarms", daemon=True).start()

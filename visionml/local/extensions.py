@@ -11,6 +11,7 @@ from visionml.local import (
     resources,
     rest_apis,
     steps,
+    stream_mappings,
 )
 from visionml.local.autoscaling import install as autoscaling
 from visionml.local.sagemaker import install as sagemaker
@@ -31,6 +32,7 @@ def install(project: Project, state: State) -> None:
     ministack.name_metric_namespaces()
     image_functions.install(state.endpoint_url)
     rest_apis.install()
+    stream_mappings.install()
     ministack.rewrite_outputs(
         lambda value: _API_HOST.sub(rf"{state.endpoint_url}/_aws/execute-api/\1", value)
     )

@@ -29,6 +29,14 @@ from visionml.local.internals.iam import (
     role_exists,
     role_trusts,
 )
+from visionml.local.internals.mappings import (
+    StreamMapping,
+    invoke_function,
+    mapping_exists,
+    poll_streams_with,
+    stream_mappings,
+    wake_mappings,
+)
 from visionml.local.internals.parameters import ParameterChange, on_parameter_change
 from visionml.local.internals.scope import (
     account,
@@ -83,6 +91,7 @@ from visionml.local.internals.watch import (
     put_event,
     put_log_events,
     put_metric_data,
+    queue_depths,
 )
 
 __all__ = [
@@ -98,6 +107,7 @@ __all__ = [
     "Response",
     "ServiceHandler",
     "Session",
+    "StreamMapping",
     "TaskHandler",
     "Update",
     "access_key",
@@ -119,10 +129,12 @@ __all__ = [
     "execution_name",
     "execution_role",
     "image_manifest",
+    "invoke_function",
     "keep_answers",
     "keep_callbacks",
     "keep_full_buckets",
     "keep_stage_settings",
+    "mapping_exists",
     "match_request_models",
     "metric_statistic",
     "name_handler_errors",
@@ -133,9 +145,11 @@ __all__ = [
     "on_log_event",
     "on_parameter_change",
     "physical_name",
+    "poll_streams_with",
     "put_event",
     "put_log_events",
     "put_metric_data",
+    "queue_depths",
     "region",
     "register_resource_type",
     "register_sdk_integration",
@@ -150,6 +164,8 @@ __all__ = [
     "run_image_functions",
     "scope",
     "start_thread",
+    "stream_mappings",
     "task_abandoned",
     "tell_mapped_tasks",
+    "wake_mappings",
 ]

@@ -204,6 +204,11 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_execute_function_warm": ["func", "event", "request_id"],
         "_execute_function_docker": ["func", "event", "request_id"],
         "_execute_function_provided_warm": ["func", "event", "request_id"],
+        "_poll_kinesis": [],
+        "_iter_all_esms": [],
+        "_execute_function": ["func", "event"],
+        "_apply_filter_criteria": ["records", "esm"],
+        "_get_func_record_for_qualifier": ["name", "qualifier"],
     },
 }
 
@@ -258,6 +263,10 @@ def test_the_stores_that_we_read_and_write_exist() -> None:
     assert hasattr(_attribute("services.iam", "_roles"), "get")
     assert hasattr(_attribute("services.sts", "_sessions"), "__contains__")
     assert hasattr(_attribute("services.cloudwatch", "_metrics"), "get")
+    assert hasattr(_attribute("services.kinesis", "_streams"), "get")
+    assert hasattr(_attribute("services.sqs", "_queues"), "values")
+    assert hasattr(_attribute("services.lambda_svc", "_esms"), "get")
+    assert hasattr(_attribute("core.concurrency", "esm_wake"), "set")
     assert hasattr(_attribute("services.cloudwatch", "_alarms"), "get")
     assert hasattr(_attribute("services.cloudwatch", "_composite_alarms"), "get")
     assert hasattr(_attribute("services.apigateway_v1", "_rest_apis"), "get")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, stepfunctions
+from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, sqs, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 from visionml.local.internals.stacks import Properties
@@ -36,6 +36,15 @@ def put_metric_data(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
         unit, values = datum.get("Unit", "None"), datum.get("Values")
         rest = (datum.get("Value"), values, datum.get("Counts"), datum.get("StatisticValues"))
         cloudwatch._store_datum(namespace, datum["MetricName"], dimensions, at, unit, *rest)
+
+
+def queue_depths() -> dict[str, int]:
+    """Return how many messages of each queue may be received now."""
+    now = time.time()
+    return {
+        str(queue["name"]): sum(message["visible_at"] <= now for message in list(queue["messages"]))
+        for queue in list(sqs._queues.values())
+    }
 
 
 _LATEST_ARRIVAL_SECONDS = 300
