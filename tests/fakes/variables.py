@@ -35,6 +35,9 @@ VARIABLES = {
     "REQUESTS_STREAM": "ml-pipeline-requests-local-us-east-1",
     "PREDICTIONS_TABLE": "predictions",
     "RESULTS_DAYS": "30",
+    "ASSIGNMENT": "sticky",
+    "RULES": '{"policy_name":"invocations","minimum":1,"maximum":10,'
+    '"invocations_per_instance":1000,"scale_in_cooldown_seconds":300,"scale_out_cooldown_seconds":60}',
     "EVENTS_STREAM": "ml-pipeline-events-local-us-east-1",
     "PROBES": "20",
     "DATASETS_BUCKET": "datasets",

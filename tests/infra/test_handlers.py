@@ -21,14 +21,17 @@ from visionml.errors import NotFound
 
 RECORDS: dict[str, type[HandlerEnvironment]] = {
     "active_version_watcher": records.VersionWatcherEnvironment,
+    "answer_keeper": records.AnswerKeeperEnvironment,
     "approval_requester": records.ApprovalEnvironment,
     "approval_resolver": records.ApprovalEnvironment,
     "candidate_chooser": records.CandidateChooserEnvironment,
+    "challenger_scaler": records.ChallengerScalerEnvironment,
     "deployment_cleaner": records.DeploymentCleanerEnvironment,
     "deployment_planner": records.DeploymentPlannerEnvironment,
     "deployment_prober": records.DeploymentProberEnvironment,
     "deployment_recorder": records.DeploymentRecorderEnvironment,
     "evaluation_gate": records.GateEnvironment,
+    "ground_truth": records.GroundTruthEnvironment,
     "health_reporter": records.HealthReporterEnvironment,
     "inference_adapter": records.AdapterEnvironment,
     "model_registrar": records.RegistrarEnvironment,

@@ -13,6 +13,7 @@ WITHOUT_RESOURCES = {
     # cloudwatch:PutMetricData, limited to a namespace by a condition
     "cloudwatch:PutMetricData",
     "cloudwatch:DescribeAlarms",
+    "application-autoscaling:DescribeScalableTargets",
     "ecr:GetAuthorizationToken",
     # what deployments made
     "sagemaker:ListEndpointConfigs",
@@ -232,7 +233,13 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
         ),
         (
             "HandlersInferenceAdapter",
-            {"kinesis:PutRecord", "s3:GetObject", "s3:ListBucket", "sagemaker:InvokeEndpoint"},
+            {
+                "kinesis:PutRecord",
+                "s3:GetObject",
+                "s3:ListBucket",
+                "sagemaker:DescribeEndpoint",
+                "sagemaker:InvokeEndpoint",
+            },
         ),
         ("HandlersUploadIssuer", {"s3:PutObject"}),
         (
@@ -253,7 +260,43 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
                 "kinesis:PutRecord",
                 "s3:GetObject",
                 "s3:ListBucket",
+                "sagemaker:DescribeEndpoint",
                 "sagemaker:InvokeEndpoint",
+            },
+        ),
+        (
+            "HandlersAnswerKeeper",
+            {
+                "dynamodb:BatchWriteItem",
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            },
+        ),
+        (
+            "HandlersGroundTruth",
+            {
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+                "s3:GetObject",
+                "s3:ListBucket",
+            },
+        ),
+        (
+            "HandlersChallengerScaler",
+            {
+                "application-autoscaling:DeregisterScalableTarget",
+                "application-autoscaling:DescribeScalableTargets",
+                "application-autoscaling:PutScalingPolicy",
+                "application-autoscaling:PutScheduledAction",
+                "application-autoscaling:RegisterScalableTarget",
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:PutMetricAlarm",
+                "sagemaker:DescribeEndpoint",
+                "sagemaker:UpdateEndpointWeightsAndCapacities",
             },
         ),
         ("HandlersHealthReporter", {"sagemaker:DescribeEndpoint", "ssm:GetParameter"}),

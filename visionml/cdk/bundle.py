@@ -29,6 +29,8 @@ HANDLERS = (
     "visionml/serving/predictions.py",
     "visionml/serving/publisher.py",
     "visionml/serving/statuses.py",
+    "visionml/serving/sticky.py",
+    "visionml/serving/truths.py",
     "visionml/serving/uploads.py",
     "visionml/handlers",
 )

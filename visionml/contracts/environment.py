@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from visionml.contracts.gates import Gates
+from visionml.contracts.settings import Assignment
 
 
 class HandlerEnvironment(BaseModel):
@@ -50,6 +51,7 @@ class AdapterEnvironment(ApiEnvironment):
     """``handlers/inference_adapter.py``."""
 
     endpoint_name: str
+    assignment: Assignment
     raw_bucket: str
     upload_limit_bytes: int
     events_stream: str
@@ -81,11 +83,35 @@ class PredictionConsumerEnvironment(HandlerEnvironment):
     """``handlers/prediction_consumer.py``: makes the predictions that the stream asks for."""
 
     endpoint_name: str
+    assignment: Assignment
     raw_bucket: str
     upload_limit_bytes: int
     events_stream: str
     predictions_table: str
     results_days: int
+
+
+class AnswerKeeperEnvironment(HandlerEnvironment):
+    """``handlers/answer_keeper.py``: keeps answers until their truth is told."""
+
+    predictions_table: str
+    results_days: int
+
+
+class GroundTruthEnvironment(ApiEnvironment):
+    """``handlers/ground_truth.py``: is told what images really show."""
+
+    predictions_table: str
+    results_days: int
+    models_bucket: str
+
+
+class ChallengerScalerEnvironment(HandlerEnvironment):
+    """``handlers/challenger_scaler.py``: lets ModelB's instances follow its load."""
+
+    endpoint_name: str
+    rules: str
+    """JSON of ``ScalingRules``."""
 
 
 class HealthReporterEnvironment(ApiEnvironment):

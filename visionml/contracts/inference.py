@@ -97,6 +97,8 @@ class InferenceRequest(BaseModel):
     s3: str
     """Where the image lies, below the prefix of uploads."""
     time: AwareDatetime
+    caller: str = ""
+    """The pseudonym of who asks, by which the variant is chosen; "" leaves it to SageMaker."""
 
 
 class InferenceEvent(ContainerPrediction):

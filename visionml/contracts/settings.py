@@ -36,6 +36,7 @@ def _items(value: object) -> object:
 
 
 LogDays = Annotated[Literal[1, 3, 7, 14, 30, 60, 90, 180, 365, 400, 731], BeforeValidator(_number)]
+Assignment = Literal["weights", "sticky"]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
@@ -119,6 +120,9 @@ class ServingSettings(_Record):
     scale_in_cooldown_seconds: Positive = 300
     scale_out_cooldown_seconds: Positive = 60
     traffic_model_a: Share = 0.8
+    assignment: Assignment = "sticky"
+    """Who chooses the variant that answers: SageMaker by its weights, anew each time, or a hash of
+    the caller's name, where one is given, so that callers keep their variant."""
     rollout: RolloutSettings = RolloutSettings()
     cache_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
     rate_per_second: Positive = 1000

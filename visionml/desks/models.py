@@ -141,8 +141,9 @@ class Models:
     ) -> DeploymentOutcome:
         """Go back to a version that has served, or to the previous one, and wait until it serves.
 
-        The outcome is ``promoted`` of that version, or ``unchanged`` where it serves already.
-        Who asks while a rollback is under way gets that one.
+        The outcome is ``promoted`` of that version, or ``unchanged`` where it serves already. Where
+        it does so beside a challenger, naming it takes the challenger away. Who asks while a
+        rollback is under way gets that one.
 
         Raises
         ------
@@ -169,7 +170,8 @@ class Models:
                 return Deployment(platform, request.deployment_id)
         now = self.serving()
         version = to or rollback.previous(platform.lineage, now)
-        if version == now.version and now.endpoint.in_service:
+        accompanied = bool(to) and len(now.endpoint.variants) > 1
+        if version == now.version and now.endpoint.in_service and not accompanied:
             return _unchanged(version, now, self.active())
         rollback.restorable(
             version, versions=platform.versions, lineage=platform.lineage, objects=platform.objects

@@ -8,19 +8,21 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.contracts.environment import AdapterEnvironment
+from visionml.contracts.experiments import CALLER_HEADER
 from visionml.contracts.inference import HASH_HEADER
 from visionml.handlers.answering import Reply, answering, body_of
 from visionml.handlers.observability import logger
-from visionml.handlers.publishing import publish, publisher_to
+from visionml.handlers.publishing import publish, publisher_to, sticky_to
 from visionml.serving.adapter import infer
 from visionml.serving.payload import payload_of
+from visionml.serving.sticky import pseudonym
 from visionml.serving.uploads import Uploaded
 
-# API Gateway waits 29 s, the function may run 28: an image in S3 takes up to 4, the last try
-# begins within 2, connects within 1 and is given 20.
+# API Gateway waits 29 s, the function may run 28: an image in S3 takes up to 4, the endpoint's
+# weights up to 1, the last try begins within 2, connects within 1 and is given 19.
 RETRY_SECONDS = 2.0
 CONNECT_SECONDS = 1
-READ_SECONDS = 20
+READ_SECONDS = 19
 
 environment = AdapterEnvironment.read()
 aws = Aws()
@@ -54,6 +56,7 @@ def _read(address: str) -> bytes:
 
 
 publisher = publisher_to(kinesis, environment.events_stream)
+sticky = sticky_to(aws, environment.endpoint_name, environment.assignment)
 
 
 @answering(environment)
@@ -69,6 +72,7 @@ def handler(request: APIGatewayProxyEvent) -> Reply:
         ),
         runtime=runtime,
         endpoint=environment.endpoint_name,
+        variant=sticky.variant(pseudonym(request.headers.get(CALLER_HEADER, ""))),
         deadline_seconds=RETRY_SECONDS,
     )
     publish(publisher, event)

@@ -7,6 +7,7 @@ from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.aws.table import Table
 from visionml.contracts.environment import PredictionAcceptorEnvironment
+from visionml.contracts.experiments import CALLER_HEADER
 from visionml.contracts.inference import HASH_HEADER, InferenceRequest
 from visionml.handlers.answering import Reply, answering, body_of
 from visionml.serving.deferred import submit
@@ -37,5 +38,11 @@ def handler(request: APIGatewayProxyEvent) -> Reply:
         limit=environment.upload_limit_bytes,
         stated_hash=request.headers.get(HASH_HEADER, ""),
     )
-    state = submit(asked, uploaded=uploaded, predictions=predictions, send=_send)
+    state = submit(
+        asked,
+        uploaded=uploaded,
+        predictions=predictions,
+        send=_send,
+        caller=request.headers.get(CALLER_HEADER, ""),
+    )
     return Reply(202, state, {"Location": f"/predictions/{state.prediction_id}"})

@@ -20,7 +20,7 @@ from visionml.aws.table import Table
 from visionml.contracts.environment import PredictionConsumerEnvironment
 from visionml.contracts.inference import InferenceRequest
 from visionml.handlers.observability import Event, count, logger, observed
-from visionml.handlers.publishing import publish, publisher_to
+from visionml.handlers.publishing import publish, publisher_to, sticky_to
 from visionml.serving.adapter import Inferred, infer
 from visionml.serving.deferred import fulfil
 from visionml.serving.payload import payload_of_image
@@ -40,6 +40,7 @@ uploaded = Uploaded(Objects(aws.s3), environment.raw_bucket)
 predictions = Predictions(
     Table(aws.dynamodb, environment.predictions_table), days=environment.results_days
 )
+sticky = sticky_to(aws, environment.endpoint_name, environment.assignment)
 processor = BatchProcessor(event_type=EventType.KinesisDataStreams)
 
 
@@ -52,6 +53,7 @@ def _infer(request: InferenceRequest) -> Inferred:
         payload_of_image(image),
         runtime=runtime,
         endpoint=environment.endpoint_name,
+        variant=sticky.variant(request.caller),
         prediction_id=request.prediction_id,
     )
 

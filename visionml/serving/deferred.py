@@ -10,6 +10,7 @@ from visionml.serving.adapter import Inferred
 from visionml.serving.payload import Payload
 from visionml.serving.predictions import Predictions
 from visionml.serving.statuses import status_of
+from visionml.serving.sticky import pseudonym
 from visionml.serving.uploads import Uploaded
 
 GIVE_UP = timedelta(minutes=30)
@@ -22,8 +23,11 @@ def submit(
     uploaded: Uploaded,
     predictions: Predictions,
     send: Callable[[InferenceRequest], None],
+    caller: str = "",
 ) -> PredictionState:
     """Keep an image, or take the address of one, and ask for its prediction.
+
+    The stream is told a pseudonym of the `caller`.
 
     Raises
     ------
@@ -38,7 +42,14 @@ def submit(
     else:
         address = uploaded.keep(asked.body, asked.content_type)
     state = predictions.accept(uuid.uuid4().hex)
-    send(InferenceRequest(prediction_id=state.prediction_id, s3=address, time=datetime.now(UTC)))
+    send(
+        InferenceRequest(
+            prediction_id=state.prediction_id,
+            s3=address,
+            time=datetime.now(UTC),
+            caller=pseudonym(caller),
+        )
+    )
     return state
 
 

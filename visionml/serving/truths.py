@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
 from visionml.aws.s3 import Objects, uri
 from visionml.aws.table import Item, Table
-from visionml.contracts.experiments import KeptAnswer, LabelCount, ToldTruth
+from visionml.contracts.experiments import KeptAnswer, LabelCount, ToldTruth, Truth
 from visionml.contracts.inference import InferenceEvent
 from visionml.contracts.layout import EVALUATION_REPORT, run_evaluation
 from visionml.errors import Conflict, NotFound, RequestRefused, Unavailable
@@ -28,6 +30,27 @@ _DAY_SECONDS = 86_400
 
 Classes = Callable[[str], Sequence[str] | None]
 """Returns what a model version can answer, or None where that is not known any more."""
+
+
+def truth_of(body: bytes) -> Truth:
+    """Return the truth in the body of ``POST /predictions/{id}/truth``.
+
+    Raises
+    ------
+    RequestRefused
+        400: it is none.
+    """
+    try:
+        return Truth.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "body"
+        raise RequestRefused(
+            f"The JSON is no truth: {where}: {first['msg']}.",
+            code="invalid_json",
+            status=400,
+            hint='Send {"label": "<what the image really shows>"}.',
+        ) from None
 
 
 class ReportedClasses:

@@ -11,6 +11,7 @@ from visionml.cdk.units import deployment_machine
 from visionml.cdk.units.api import InferenceApi
 from visionml.cdk.units.api_functions import ApiFunctions
 from visionml.cdk.units.approvals import Approvals
+from visionml.cdk.units.challenger_scaling import ChallengerScaling
 from visionml.cdk.units.handler import Handlers
 from visionml.cdk.units.image import seed, vision
 from visionml.cdk.units.log_group import log_group
@@ -21,6 +22,7 @@ from visionml.cdk.units.seed_endpoint import SeedEndpoint
 from visionml.cdk.units.serving_functions import ServingFunctions
 from visionml.cdk.units.variant_scaling import VariantScaling
 from visionml.cdk.units.version_functions import VersionFunctions
+from visionml.contracts.scaling import ScalingRules
 from visionml.contracts.settings import Settings
 
 
@@ -44,8 +46,9 @@ class ServingStack(PlatformStack):
         self._notifications = monitoring.notifications
         self.hosting_role = self._hosting_role()
         self.endpoint = self._endpoint()
+        rules = ScalingRules.of(settings.serving, policy_name=self.names.name("invocations"))
         self.scaling = VariantScaling(
-            self, "Scaling", endpoint=self.endpoint, names=self.names, serving=settings.serving
+            self, "Scaling", endpoint=self.endpoint, names=self.names, rules=rules
         )
         handlers = Handlers(
             self,
@@ -55,6 +58,7 @@ class ServingStack(PlatformStack):
             logs_key=storage.keys.operations,
             placement=network.placement,
         )
+        self.challenger = ChallengerScaling(self, "Challenger", handlers=handlers, rules=rules)
         self.functions = ServingFunctions(
             self,
             "Functions",

@@ -11,6 +11,7 @@ from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.permissions import allow, arn, use_endpoint
 from visionml.cdk.units.predictions import Predictions
 from visionml.cdk.units.streams import Streams
+from visionml.cdk.units.truths import TruthFunctions
 from visionml.contracts.environment import (
     AdapterEnvironment,
     HealthReporterEnvironment,
@@ -66,6 +67,16 @@ class ApiFunctions(Construct):
         self.reader = self._reader()
         self.consumer = self._consumer()
         self.health = self._health()
+        self.truths = TruthFunctions(
+            self,
+            "Truths",
+            handlers=handlers,
+            buckets=buckets,
+            streams=streams,
+            predictions=predictions,
+            common=self._common,
+            answering=self._answering,
+        )
 
     def _adapter(self) -> Handler:
         names, settings = self._names, self._settings
@@ -75,16 +86,22 @@ class ApiFunctions(Construct):
                 **self._answering,
                 **self._images,
                 endpoint_name=names.endpoint,
+                assignment=settings.serving.assignment,
                 events_stream=names.events_stream,
             ),
             seconds=28,  # API Gateway waits 29
             memory_mb=512,
             reserved_concurrency=settings.serving.reserved_concurrency,
         )
-        use_endpoint(adapter.role, names, "InvokeEndpoint")
+        use_endpoint(adapter.role, names, *self._asking())
         self._buckets.let_read(adapter.role, "raw", prefix=INFERENCE_UPLOADS)
         self._streams.let_write(adapter.role, names.events_stream)
         return adapter
+
+    def _asking(self) -> tuple[str, ...]:
+        """Return what one does to the endpoint who asks it for predictions."""
+        sticky = self._settings.serving.assignment == "sticky"
+        return ("InvokeEndpoint", "DescribeEndpoint") if sticky else ("InvokeEndpoint",)
 
     def _uploads(self) -> Handler:
         issuer = self._handlers.add(
@@ -129,12 +146,13 @@ class ApiFunctions(Construct):
                 **self._images,
                 **self._collected,
                 endpoint_name=names.endpoint,
+                assignment=self._settings.serving.assignment,
                 events_stream=names.events_stream,
             ),
             seconds=_CONSUMER_SECONDS,
             memory_mb=512,
         )
-        use_endpoint(consumer.role, names, "InvokeEndpoint")
+        use_endpoint(consumer.role, names, *self._asking())
         self._buckets.let_read(consumer.role, "raw", prefix=INFERENCE_UPLOADS)
         self._predictions.let(consumer.role, "GetItem", "PutItem")
         self._streams.let_read(consumer.role, names.requests_stream)
