@@ -671,6 +671,27 @@ def test_jobs_of_a_private_network_run_inside_it(environment: Synthesised) -> No
     assert model["EnableNetworkIsolation"] is True
 
 
+def test_containers_of_the_endpoint_reach_no_images(environment: Synthesised) -> None:
+    create = definition(environment, "Serving")["States"]["CreateModels"]
+    model = create["ItemProcessor"]["States"]["CreateModel"]["Arguments"]
+    readable = [
+        text(resource)
+        for policy in environment.properties("AWS::IAM::Policy")
+        if text(policy["Roles"][0]).startswith("<HostingRole")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "s3:" in json.dumps(statement["Action"])
+        for resource in (
+            statement["Resource"]
+            if isinstance(statement["Resource"], list)
+            else [statement["Resource"]]
+        )
+    ]
+
+    assert model["EnableNetworkIsolation"] is True
+    assert "Environment" not in model["PrimaryContainer"]  # SERVE_S3_BUCKETS would be there
+    assert {each.split(":::")[1].split("-")[2] for each in readable} == {"models"}
+
+
 def test_templates_leave_other_braces_alone() -> None:
     token = "${Token[AWS.AccountId.4]}"
 

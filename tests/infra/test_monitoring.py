@@ -12,6 +12,7 @@ THRESHOLDS = {
     "endpoint-latency-p99": 2_000_000,
     "api-errors": 0.01,
     "adapter-errors": 0,
+    "failed-requests": 0,
     "training-failures": 0,
     "deployment-failures": 0,
     "training-trigger-errors": 0,

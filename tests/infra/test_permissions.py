@@ -262,6 +262,7 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
                 "s3:ListBucket",
                 "sagemaker:DescribeEndpoint",
                 "sagemaker:InvokeEndpoint",
+                "sqs:SendMessage",
             },
         ),
         (

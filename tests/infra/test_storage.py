@@ -170,3 +170,27 @@ def test_predictions_expire_and_are_encrypted(environment: Synthesised) -> None:
 def test_shards_follow_from_a_days_predictions(predictions: int, count: int) -> None:
     chosen = settings.load("dev", {"predictions_per_day": predictions})
     assert shards(chosen) == count
+
+
+def test_failures_go_to_an_encrypted_queue_that_keeps_them_long(environment: Synthesised) -> None:
+    (queue,) = environment.properties("AWS::SQS::Queue")
+    names = Names.of(environment.settings)
+
+    assert queue["QueueName"] == names.failed_requests_queue
+    assert text(queue["KmsMasterKeyId"]) == "<RecordsKey.Arn>"
+    assert queue["MessageRetentionPeriod"] == 14 * 86_400
+
+
+def test_requests_that_fail_for_an_hour_are_isolated_and_told_of(environment: Synthesised) -> None:
+    names = Names.of(environment.settings)
+    (mapping,) = [
+        each
+        for each in environment.properties("AWS::Lambda::EventSourceMapping")
+        if names.requests_stream in text(each["EventSourceArn"])
+    ]
+
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["MaximumRecordAgeInSeconds"] == 3600
+    destination = text(mapping["DestinationConfig"]["OnFailure"]["Destination"])
+    assert destination.endswith(f":{names.failed_requests_queue}")

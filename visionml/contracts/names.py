@@ -113,6 +113,11 @@ class Names:
         return self.name("requests")
 
     @property
+    def failed_requests_queue(self) -> str:
+        """The SQS queue that is told of requested predictions that nobody could make."""
+        return self.name("failed-requests")
+
+    @property
     def predictions_table(self) -> str:
         """The DynamoDB table of predictions that somebody will collect."""
         return self.name("predictions")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from aws_cdk import Duration
-from aws_cdk.aws_lambda import EventSourceMapping, StartingPosition
+from aws_cdk.aws_lambda import CfnEventSourceMapping, EventSourceMapping, StartingPosition
 from constructs import Construct
 
 from visionml.cdk.units.buckets import Buckets
@@ -156,6 +156,7 @@ class ApiFunctions(Construct):
         self._buckets.let_read(consumer.role, "raw", prefix=INFERENCE_UPLOADS)
         self._predictions.let(consumer.role, "GetItem", "PutItem")
         self._streams.let_read(consumer.role, names.requests_stream)
+        self._streams.let_tell_of_failures(consumer.role)
         self._streams.let_write(consumer.role, names.events_stream)
         mapping = EventSourceMapping(
             self,
@@ -165,9 +166,16 @@ class ApiFunctions(Construct):
             starting_position=StartingPosition.TRIM_HORIZON,
             batch_size=_BATCH,
             report_batch_item_failures=True,
+            bisect_batch_on_error=True,
             max_record_age=Duration.hours(1),
         )
         mapping.node.add_dependency(consumer.role)
+        cfn = mapping.node.default_child
+        assert isinstance(cfn, CfnEventSourceMapping)  # noqa: S101 - narrows the type
+        told = arn(consumer.role, "sqs", names.failed_requests_queue)
+        cfn.destination_config = CfnEventSourceMapping.DestinationConfigProperty(
+            on_failure=CfnEventSourceMapping.OnFailureProperty(destination=told)
+        )
         return consumer
 
     def _health(self) -> Handler:

@@ -79,6 +79,19 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             function_errors(names.function("inference_adapter")),
             0,
         ),
+        Signal(
+            "failed-requests",
+            "Requested predictions that were given up",
+            "A queue tells of requests that could not be answered within their time.",
+            Metric(
+                namespace="AWS/SQS",
+                metric_name="ApproximateNumberOfMessagesVisible",
+                dimensions_map={"QueueName": names.failed_requests_queue},
+                statistic="Maximum",
+                period=_PERIOD,
+            ),
+            0,
+        ),
     ]
 
 

@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk.aws_iam import Role
 from aws_cdk.aws_kinesis import CfnStream, Stream, StreamEncryption, StreamMode
 from aws_cdk.aws_kms import IKey
+from aws_cdk.aws_sqs import Queue, QueueEncryption
 from constructs import Construct
 
 from visionml.cdk.findings import acknowledge
@@ -18,6 +19,7 @@ SHARD_KILOBYTES_PER_SECOND = 1000
 """What a shard takes: docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html."""
 _DAY_SECONDS = 86_400
 _KEPT_HOURS = 24
+_FAILURES_DAYS = 14  # the longest that a queue keeps a message
 _READING = (
     "kinesis:DescribeStream",
     "kinesis:DescribeStreamSummary",
@@ -35,7 +37,10 @@ def shards(settings: Settings) -> int:
 
 
 class Streams(Construct):
-    """``events`` tells of every answer; ``requests`` asks for predictions that are collected."""
+    """``events`` tells of every answer; ``requests`` asks for predictions that are collected.
+
+    ``failures`` is told where in ``requests`` those lie that Lambda has given up.
+    """
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class Streams(Construct):
         self._settings, self._names, self._key = settings, names, key
         self.events = self._stream("Events", names.events_stream)
         self.requests = self._stream("Requests", names.requests_stream)
+        self.failures = self._failures()
 
     def _stream(self, kind: str, name: str) -> Stream:
         stream = Stream(
@@ -70,6 +76,28 @@ class Streams(Construct):
             stream, {"AwsSolutions-KDS3": "A key of the platform's own says who may read records."}
         )
         return stream
+
+    def _failures(self) -> Queue:
+        queue = Queue(
+            self,
+            "Failures",
+            queue_name=self._names.failed_requests_queue,
+            encryption=QueueEncryption.KMS,
+            encryption_master_key=self._key,
+            enforce_ssl=True,
+            retention_period=Duration.days(_FAILURES_DAYS),
+            removal_policy=removal_policy(self._settings),
+        )
+        acknowledge(
+            queue, {"AwsSolutions-SQS3": "It is where failures end; people read it, no function."}
+        )
+        return queue
+
+    def let_tell_of_failures(self, role: Role) -> None:
+        """Allow what Lambda does to tell of records that it gave up."""
+        queue = arn(role, "sqs", self._names.failed_requests_queue)
+        allow(role, ["sqs:SendMessage"], [queue])
+        self._key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
 
     def let_read(self, role: Role, name: str) -> None:
         """Allow what Lambda does to hand a stream's records to a function."""
