@@ -1,13 +1,11 @@
 """Answers that were given: what their images really showed."""
 
-import json
 import time
 from collections.abc import Callable
 
-from visionml.contracts.experiments import ToldTruth, Truth
-from visionml.contracts.inference import JSON_TYPE
+from visionml.contracts.experiments import ToldTruth
 from visionml.desks.api import Api
-from visionml.serving.statuses import error_of
+from visionml.errors import RequestRefused
 
 _PAUSE_SECONDS = 0.3
 
@@ -40,13 +38,10 @@ class Predictions:
             The API cannot take it now.
         """
         give_up = time.monotonic() + patience_seconds
-        body = Truth(label=label).model_dump_json().encode()
-        path = f"/predictions/{prediction_id}/truth"
         while True:
-            answer = self._api.ask(body, content_type=JSON_TYPE, path=path)
-            if answer.status == 200:
-                return ToldTruth.model_validate(answer.body)
-            error = error_of(answer.status, json.dumps(answer.body))
-            if answer.status != 404 or time.monotonic() > give_up:
-                raise error
+            try:
+                return self._api.client.tell(prediction_id, label)
+            except RequestRefused as error:
+                if error.status != 404 or time.monotonic() > give_up:
+                    raise
             sleep(_PAUSE_SECONDS)

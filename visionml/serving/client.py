@@ -9,6 +9,7 @@ from typing import TypeVar
 import urllib3
 from pydantic import BaseModel, ValidationError
 
+from visionml.contracts.experiments import CALLER_HEADER, ToldTruth, Truth
 from visionml.contracts.inference import (
     HASH_HEADER,
     INLINE_IMAGE_BYTES,
@@ -36,14 +37,20 @@ class InferenceApi:
         url: str,
         key: str,
         *,
+        caller: str = "",
         ca_bundle: str | None = None,
         timeout_seconds: float = 30.0,
         retries: int = 4,
         backoff_seconds: float = 0.2,
     ) -> None:
-        """Connect on first use to the stage at `url`, such as ``https://.../v1``."""
+        """Connect on first use to the stage at `url`, such as ``https://.../v1``.
+
+        A `caller` with a name, in any words, is always answered by the same variant.
+        """
         self._url = url.rstrip("/")
         self._headers = {"x-api-key": key, "Accept": "application/json"}
+        if caller:
+            self._headers[CALLER_HEADER] = caller
         self._http = urllib3.PoolManager(
             ca_certs=ca_bundle,
             maxsize=32,
@@ -125,6 +132,20 @@ class InferenceApi:
                     hint="Collect it later.",
                 )
             sleep(_COLLECT_SECONDS)
+
+    def tell(self, prediction_id: str, label: str) -> ToldTruth:
+        """Tell what the image of a prediction really showed; telling it again changes nothing.
+
+        Raises
+        ------
+        RequestRefused
+            No such prediction is known, or not yet (404), another label was told before (409), or
+            the model has no such class (422).
+        """
+        body = Truth(label=label).model_dump_json().encode()
+        path = f"/predictions/{prediction_id}/truth"
+        answer = self._post(path, body, {"Content-Type": JSON_TYPE})
+        return _parsed(ToldTruth, answer.data, self._url)
 
     def _send(self, path: str, image: bytes, content_type: str | None) -> urllib3.BaseHTTPResponse:
         kind = content_type or f"image/{read_header(image).format}"
