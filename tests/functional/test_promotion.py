@@ -50,8 +50,13 @@ class Machine:
 
     def start(self, version: str, kind: DeploymentKind = "promotion", **beside: str) -> str:
         """Start a deployment and return its execution."""
-        request = DeploymentRequest(
-            model_version=version, deployment_id=new_deployment_id(), kind=kind, **beside
+        request = DeploymentRequest.model_validate(
+            {
+                "model_version": version,
+                "deployment_id": new_deployment_id(),
+                "kind": kind,
+                **beside,
+            }
         )
         names, aws = self.session.names, self.session.aws
         arn = names.state_machine_arn(names.deployment_machine, aws.account)
