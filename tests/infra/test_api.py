@@ -20,6 +20,7 @@ ROUTES = {
     ("POST", "uploads"),
     ("GET", "{id}"),
     ("GET", "health"),
+    ("POST", "truth"),
 }
 
 

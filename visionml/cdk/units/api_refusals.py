@@ -6,6 +6,7 @@ from typing import NamedTuple
 from aws_cdk import Duration
 from aws_cdk.aws_apigateway import CorsOptions, ResponseType, RestApi
 
+from visionml.contracts.experiments import CALLER_HEADER
 from visionml.contracts.inference import HASH_HEADER, INLINE_IMAGE_BYTES
 
 _SAID = "$context.error.messageString"  # a JSON string, quoted by API Gateway
@@ -72,7 +73,7 @@ def preflight(origins: Sequence[str]) -> CorsOptions | None:
     return CorsOptions(
         allow_origins=list(origins),
         allow_methods=["GET", "POST", "OPTIONS"],
-        allow_headers=["Content-Type", "X-Api-Key", HASH_HEADER],
+        allow_headers=["Content-Type", "X-Api-Key", HASH_HEADER, CALLER_HEADER],
         max_age=Duration.minutes(10),
     )
 

@@ -37,6 +37,7 @@ def routes(functions: ApiFunctions) -> list[Route]:
         Route("POST", "/uploads", functions.uploads.function, _UPLOAD),
         Route("POST", "/inference/async", functions.acceptor.function, _INFERENCE),
         Route("GET", "/predictions/{id}", functions.reader.function),
+        Route("POST", "/predictions/{id}/truth", functions.truths.teller.function, _TRUTH),
         Route("GET", "/health", functions.health.function),
     ]
 
@@ -48,6 +49,16 @@ _INFERENCE = Body(
         type=JsonSchemaType.OBJECT,
         properties={"image": _TEXT, "s3": _TEXT},
         one_of=[JsonSchema(required=["image"]), JsonSchema(required=["s3"])],
+        additional_properties=False,
+    ),
+)
+_TRUTH = Body(
+    "Truth",
+    "What the image of an answer really shows.",
+    JsonSchema(
+        type=JsonSchemaType.OBJECT,
+        required=["label"],
+        properties={"label": JsonSchema(type=JsonSchemaType.STRING, min_length=1)},
         additional_properties=False,
     ),
 )
