@@ -1,14 +1,17 @@
-"""The sample set: 1,797 real scanned digits, written as one PNG file each.
+"""The sample set: 1,797 real scanned digits, written as one PNG file each; and two photographs.
 
 Source, licence and counts are in ``data_samples/README.md``.
 """
 
+import math
 import struct
 import zlib
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 
 from visionml.errors import MachineUnfit
@@ -24,10 +27,7 @@ def write_digits(folder: Path, *, digits: Sequence[int] = range(10), brightness:
     try:
         from sklearn.datasets import load_digits  # noqa: PLC0415  (notebooks have it, jobs not)
     except ModuleNotFoundError as error:
-        raise MachineUnfit(
-            "The sample digits come from scikit-learn, which is not installed.",
-            hint="Run `pip install 'visionml[notebooks]'`.",
-        ) from error
+        raise _missing() from error
     scans = load_digits()
     pixels = np.rint(scans.images * (255 / 16 * brightness)).astype(np.uint8)
     for label in digits:
@@ -40,6 +40,31 @@ def write_digits(folder: Path, *, digits: Sequence[int] = range(10), brightness:
         if not path.exists() or path.read_bytes() != content:
             path.write_bytes(content)
     return folder
+
+
+def photograph(name: str = "china") -> bytes:
+    """Return a photograph as the JPEG file that scikit-learn ships: ``china`` or ``flower``."""
+    try:
+        return resources.files("sklearn.datasets.images").joinpath(f"{name}.jpg").read_bytes()
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+
+
+def enlarged(content: bytes, *, megapixels: float) -> bytes:
+    """Return a JPEG of about so many pixels, as a camera makes them: the photograph, tiled."""
+    pixels = simplejpeg.decode_jpeg(content)
+    height, width, _ = pixels.shape
+    times = math.ceil(math.sqrt(megapixels * 1e6 / (height * width)))
+    side = math.sqrt(megapixels * 1e6 / (height * width))
+    tiled = np.tile(pixels, (times, times, 1))[: round(height * side), : round(width * side)]
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(tiled), quality=95))
+
+
+def _missing() -> MachineUnfit:
+    return MachineUnfit(
+        "The samples come from scikit-learn, which is not installed.",
+        hint="Run `pip install 'visionml[notebooks]'`.",
+    )
 
 
 def grey_png(pixels: NDArray[np.uint8]) -> bytes:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from visionml.aws import endpoint
+from visionml.aws import endpoint, scaling
 from visionml.aws.endpoint import EndpointState
 from visionml.aws.errors import translated
 from visionml.contracts.inference import ContainerPrediction
@@ -101,6 +101,30 @@ class Endpoint:
                     hint="Look at `session.endpoint.describe()`.",
                 )
             time.sleep(serving.poll_seconds)
+
+    def scaling(self) -> pd.DataFrame:
+        """Return between how many instances each variant scales, and how many it has."""
+        running = {variant.name: variant.instances for variant in self.state().variants}
+        rows = [
+            {**each._asdict(), "instances": running.get(each.variant, 0)}
+            for each in scaling.bounds(self._platform.aws, self.name)
+        ]
+        columns = pd.Index(["variant", "minimum", "maximum", "instances"])
+        return pd.DataFrame(rows, columns=columns).set_index("variant")
+
+    def scaling_activities(self, *, variant: str = VARIANT_A) -> pd.DataFrame:
+        """Return when and why a variant's instances became more or fewer, the newest first."""
+        rows = [
+            {
+                "started": activity["StartTime"],
+                "status": activity["StatusCode"],
+                "what": activity["Description"],
+                "why": activity["Cause"],
+            }
+            for activity in scaling.activities(self._platform.aws, self.name, variant)
+        ]
+        columns = pd.Index(["started", "status", "what", "why"])
+        return pd.DataFrame(rows, columns=columns).set_index("started")
 
     def invoke(self, image: bytes, *, content_type: str = "image/png") -> ContainerPrediction:
         """Send an image past the API, straight to the endpoint."""

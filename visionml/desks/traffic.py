@@ -170,6 +170,24 @@ class Traffic:
         ask = partial(_ask, runtime, self._platform.names.endpoint)
         return Flow(ask, samples, rate=rate, at_most_seconds=at_most_seconds)
 
+    def steps(
+        self, samples: Sequence[Sample], *, rates: Sequence[float], seconds: float = 5
+    ) -> pd.DataFrame:
+        """Let traffic flow at one rate after another; return a row per request, with its `rate`.
+
+        Raises
+        ------
+        InvalidInput
+            As `flow` does.
+        """
+        tables = []
+        for rate in rates:
+            flow = self.flow(samples, rate=rate, at_most_seconds=seconds)
+            tables.append(flow.run().table().assign(rate=float(rate)))
+        if not tables:
+            raise InvalidInput("A load test needs at least one rate.")
+        return pd.concat(tables, ignore_index=True)
+
 
 def _ask(runtime: Any, endpoint: str, sample: Sample) -> tuple[str, str, str]:
     kind = f"image/{read_header(sample.content).format}"

@@ -4,8 +4,11 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from visionml.dataset.samples import grey_png, write_digits
+from visionml.contracts.inference import INLINE_IMAGE_BYTES
+from visionml.dataset.samples import enlarged, grey_png, photograph, write_digits
+from visionml.imaging.header import read_header
 from visionml.imaging.inspect import inspect
 from visionml.imaging.model_input import pixels
 
@@ -62,3 +65,12 @@ def test_the_examples_are_images_of_the_set(tmp_path: Path) -> None:
     for digit in range(10):
         first = min((tmp_path / str(digit)).iterdir())
         assert (EXAMPLES / f"{digit}.png").read_bytes() == first.read_bytes()
+
+
+def test_a_photograph_becomes_as_large_as_a_camera_makes_them() -> None:
+    large = enlarged(photograph(), megapixels=12)
+    header = read_header(large)
+    assert header.format == "jpeg"
+    assert header.width / header.height == pytest.approx(640 / 427, rel=0.01)
+    assert header.width * header.height == pytest.approx(12e6, rel=0.01)
+    assert len(large) > INLINE_IMAGE_BYTES
