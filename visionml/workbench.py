@@ -5,9 +5,10 @@
 >>> session.models.registered()
 
 A session's attributes are desks: ``stacks``, ``datasets``, ``runs``, ``tuning``, ``studio``,
-``models``, ``deployments``, ``endpoint``, ``api``, ``predictions``, ``experiments``, ``lineage``,
-``alarms``, ``traffic`` and ``drill``. Every environment offers the same; only here, and in the
-command line, is it decided whether an environment is the embedded AWS or an account.
+``models``, ``deployments``, ``endpoint``, ``api``, ``predictions``, ``acceptance``,
+``experiments``, ``lineage``, ``alarms``, ``traffic`` and ``drill``. Every environment offers the
+same; only here, and in the command line, is it decided whether an environment is the embedded AWS
+or an account.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ import boto3
 
 from visionml.aws.session import Aws
 from visionml.contracts import settings
+from visionml.desks.acceptance import Acceptance
 from visionml.desks.alarms import Alarms
 from visionml.desks.api import Api
 from visionml.desks.card import Card
@@ -61,6 +63,7 @@ class Session:
         self.endpoint = Endpoint(platform)
         self.api = Api(platform)
         self.predictions = Predictions(self.api)
+        self.acceptance = Acceptance(self.api)
         self.experiments = Experiments(
             platform, endpoint=self.endpoint, api=self.api, predictions=self.predictions
         )
