@@ -38,6 +38,8 @@ VARIABLES = {
     "ASSIGNMENT": "sticky",
     "RULES": '{"policy_name":"invocations","minimum":1,"maximum":10,'
     '"invocations_per_instance":1000,"scale_in_cooldown_seconds":300,"scale_out_cooldown_seconds":60}',
+    "API_ID": "a1b2c3",
+    "API_STAGE": "live",
     "EVENTS_STREAM": "ml-pipeline-events-local-us-east-1",
     "PROBES": "20",
     "DATASETS_BUCKET": "datasets",

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from dataclasses import dataclass, replace
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -10,9 +12,12 @@ from PIL import Image
 
 from tests.fakes import pictures
 from tests.functional.platform import Deployed
+from tests.functional.waiting import until
+from visionml.aws.parameters import Parameters
 from visionml.aws.session import Aws
 from visionml.contracts.deployment import DeploymentOutcome
-from visionml.contracts.inference import INLINE_IMAGE_BYTES, InferenceEvent
+from visionml.contracts.inference import HASH_HEADER, INLINE_IMAGE_BYTES, InferenceEvent
+from visionml.desks.api import Api
 from visionml.errors import RequestRefused
 from visionml.local.state import State
 
@@ -107,6 +112,81 @@ def test_an_upload_that_nothing_was_sent_to_is_told_so(platform: Deployed) -> No
     named = json.dumps({"s3": place.body["s3"]}).encode()
     answer = api.ask(named, content_type="application/json")
     assert (answer.status, answer.body["error"]["code"]) == (422, "s3_not_found")
+
+
+def invocations(platform: Deployed) -> int:
+    """Return how often the adapter was called, by its log."""
+    group = f"/aws/lambda/{platform.session.names.function('inference_adapter')}"
+    pages = platform.session.aws.logs.get_paginator("filter_log_events")
+    return sum(
+        event["message"].startswith("START")
+        for page in pages.paginate(logGroupName=group)
+        for event in page["events"]
+    )
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One image, asked about with headers."""
+
+    api: Api
+    image: bytes
+
+    def __call__(self, **headers: str) -> str:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = self.api.ask(self.image, content_type="image/png", headers=sent)
+        assert answer.status == 200
+        return str(answer.body["prediction_id"])
+
+
+@pytest.fixture
+def asking(platform: Deployed, promoted: DeploymentOutcome) -> Asking:
+    """A new image: what follows after a picture's end is not looked at, but it is hashed."""
+    image = platform.dataset.samples(1, split="holdout")[0].content
+    return Asking(platform.session.api, image + uuid4().bytes)
+
+
+def test_the_same_request_does_not_reach_the_function_again(
+    platform: Deployed, promoted: DeploymentOutcome, asking: Asking
+) -> None:
+    before = invocations(platform)
+    first = asking()
+    assert [asking() for _ in range(3)] == [first] * 3
+    assert invocations(platform) == before + 1
+    another = replace(asking, image=asking.image + b"1")
+    others = {asking(x_attempt="1"), asking(x_model_version=promoted.model_version), another()}
+    assert len(others - {first}) == 3
+    assert invocations(platform) == before + 4
+
+
+def test_answers_are_forgotten_when_active_version_is_written(
+    platform: Deployed, promoted: DeploymentOutcome, asking: Asking
+) -> None:
+    first = asking()
+    assert asking() == first
+    Parameters(platform.session.aws.parameters).put(
+        platform.session.names.active_version_parameter, promoted.model_version
+    )
+    until(lambda: asking() != first)
+
+
+def test_a_wrong_hash_leaves_no_answer_under_the_hash_of_another_image(
+    platform: Deployed, asking: Asking
+) -> None:
+    other = replace(asking, image=asking.image + b"1")
+    claimed = {HASH_HEADER: hashlib.sha256(other.image).hexdigest()}
+    lie = asking.api.ask(asking.image, content_type="image/png", headers=claimed)
+    assert (lie.status, lie.body["error"]["code"]) == (400, "hash_mismatch")
+    found = asking.api.predict(other.image)
+    event = events(platform.session.aws, platform.session.names.events_stream)[found.prediction_id]
+    assert event.image_sha256 == claimed[HASH_HEADER]
+
+
+@pytest.mark.usefixtures("promoted")
+def test_a_request_that_does_not_name_its_image_is_refused(platform: Deployed) -> None:
+    answer = platform.session.api.ask(b"x", content_type="image/png", headers={HASH_HEADER: ""})
+    assert (answer.status, answer.body["error"]["code"]) == (400, "invalid_request")
+    assert HASH_HEADER in answer.body["error"]["message"]
 
 
 def test_a_hash_of_another_image_is_refused(

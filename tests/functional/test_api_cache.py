@@ -17,15 +17,19 @@ from visionml.aws.session import Aws
 from visionml.local.state import ACCOUNT, REGION, State
 
 _COUNTER = """
-import json
+import json, time
 calls = 0
 def handler(event, context):
     global calls
     calls += 1
     status = int((event["headers"] or {}).get("x-status", 200))
+    time.sleep(float((event["headers"] or {}).get("x-seconds", 0)))
     return {"statusCode": status, "body": json.dumps({"calls": calls})}
 """
-_FORMAT = '{"status":$context.status,"hit":"$context.integrationLatency"}'
+_HASTY_MS = 50  # the shortest that API Gateway takes
+_FORMAT = (
+    '{"method":"$context.httpMethod","status":$context.status,"hit":"$context.integrationLatency"}'
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def _template(name: str, role: str, bucket: str) -> dict[str, Any]:
     }
     log = {"DestinationArn": {"Fn::GetAtt": ["Logs", "Arn"]}, "Format": _FORMAT}
     kept = {
-        "ResourcePath": "/count",
+        "ResourcePath": "/~1count",
         "HttpMethod": "POST",
         "CachingEnabled": True,
         "CacheTtlInSeconds": 300,
@@ -92,6 +96,16 @@ def _template(name: str, role: str, bucket: str) -> dict[str, Any]:
                 "Integration": integration,
             },
         ),
+        "Hasty": (
+            "ApiGateway::Method",
+            {
+                "RestApiId": ref,
+                "ResourceId": {"Ref": "Count"},
+                "HttpMethod": "GET",
+                "AuthorizationType": "NONE",
+                "Integration": {**integration, "TimeoutInMillis": _HASTY_MS},
+            },
+        ),
         "Permission": (
             "Lambda::Permission",
             {
@@ -117,7 +131,7 @@ def _template(name: str, role: str, bucket: str) -> dict[str, Any]:
     return {
         "Resources": {
             logical: {"Type": f"AWS::{kind}", "Properties": properties}
-            | ({"DependsOn": ["Method"]} if logical == "Deployment" else {})
+            | ({"DependsOn": ["Method", "Hasty"]} if logical == "Deployment" else {})
             for logical, (kind, properties) in resources.items()
         },
         "Outputs": {"ApiId": {"Value": ref}},
@@ -159,10 +173,10 @@ def test_the_same_key_is_answered_once(api: Api) -> None:
     assert other[1]["calls"] == first[1]["calls"] + 1
 
 
-def test_an_error_is_not_kept(api: Api) -> None:
+def test_an_error_is_kept_like_any_answer(api: Api) -> None:
     image = uuid4().hex
-    failed, answered = api.ask(image, x_status="503"), api.ask(image)
-    assert (failed[0], answered[0]) == (503, 200)
+    failed, again, other = api.ask(image, x_status="503"), api.ask(image), api.ask(uuid4().hex)
+    assert (failed[0], again[0], other[0]) == (503, 503, 200)
 
 
 def test_a_caller_may_not_have_an_answer_made_anew_without_permission(api: Api) -> None:
@@ -171,6 +185,12 @@ def test_a_caller_may_not_have_an_answer_made_anew_without_permission(api: Api) 
     again = api.ask(image, cache_control="max-age=0")
     assert again[1] == kept[1]
     assert "unauthorized" in again[2]["warning"]
+
+
+def test_an_answer_that_takes_too_long_is_not_waited_for(api: Api) -> None:
+    answer = api.pool.request("GET", api.url, headers={"x-image": "a", "x-seconds": "2"})
+    assert answer.status == 504
+    assert answer.json() == {"message": "Endpoint request timed out"}
 
 
 def test_a_flushed_stage_asks_again(api: Api, aws: Aws) -> None:
@@ -188,6 +208,7 @@ def test_hits_and_misses_are_metrics_and_every_call_has_a_line(api: Api, aws: Aw
         json.loads(event["message"])
         for event in aws.logs.filter_log_events(logGroupName=api.log_group)["events"]
     ]
+    lines = [line for line in lines if line["method"] == "POST"]  # others are not kept
     assert [line["hit"] == "-" for line in lines[-2:]] == [False, True]
     assert _sum(aws, api, "CacheHitCount") == sum(line["hit"] == "-" for line in lines)
     assert _sum(aws, api, "CacheMissCount") == sum(line["hit"] != "-" for line in lines)

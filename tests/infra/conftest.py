@@ -50,6 +50,7 @@ OVERRIDES = {
     "lambda_architecture": "x86_64",
     "private_network": "true",
     "retention.logs_days": "7",
+    "serving.cache_seconds": "0",
     "serving.allowed_origins": "https://app.example.com",
     "serving.initial_instances": "3",
     "serving.instance_type": "ml.g5.xlarge",

@@ -8,9 +8,11 @@ from aws_cdk.aws_apigateway import RestApi
 
 from tests.fakes.cloudformation import text
 from tests.infra.conftest import Synthesised
+from visionml.cdk.units.api_cache import key_headers
 from visionml.cdk.units.api_refusals import explain_refusals
 from visionml.contracts.inference import IMAGE_TYPES, INLINE_IMAGE_BYTES, ErrorBody
 from visionml.contracts.names import Names
+from visionml.contracts.settings import ServingSettings
 
 _ASKING = "method.request.header.Origin"
 PERSONAL = ("sourceIp", "userAgent", "identity.caller", "identity.user", "requestOverride")
@@ -144,3 +146,124 @@ def test_a_refusal_names_the_origin_or_the_one_that_asks(
         ]
         for each in template.values()
     } == {value}
+
+
+def inference(found: Synthesised) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the method ``POST /inference`` and the stage."""
+    (stage,) = found.properties("AWS::ApiGateway::Stage")
+    (adapter,) = [
+        path.split("/")[1]
+        for path in found.resources("AWS::Lambda::Function")
+        if "InferenceAdapter" in path
+    ]
+    (method,) = [
+        each
+        for each in found.properties("AWS::ApiGateway::Method")
+        if adapter in json.dumps(each["Integration"])
+    ]
+    return method, stage
+
+
+def test_answers_are_kept_for_one_method_by_what_was_asked_and_who_asks(
+    environment: Synthesised,
+) -> None:
+    method, stage = inference(environment)
+    settings = {
+        (each["ResourcePath"], each["HttpMethod"]): each for each in stage["MethodSettings"]
+    }
+    kept, others = settings["/~1inference", "POST"], settings["/*", "*"]
+
+    assert (stage["CacheClusterEnabled"], stage["CacheClusterSize"]) == (True, "0.5")
+    assert (kept["CachingEnabled"], kept["CacheDataEncrypted"]) == (True, True)
+    assert kept["CacheTtlInSeconds"] == environment.settings.serving.cache_seconds
+    assert others["CachingEnabled"] is False
+    # a method's own settings replace the common ones, all of them
+    for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit", "LoggingLevel", "MetricsEnabled"):
+        assert kept[name] == others[name]
+    key = [
+        f"method.request.header.{name}"
+        for name in (
+            "x-image-sha256",
+            "x-api-key",
+            "Content-Type",
+            "x-model-version",
+            "x-attempt",
+        )
+    ]
+    found = method["Integration"]["CacheKeyParameters"]
+    assert found[: len(key)] == key
+    assert method["RequestParameters"] == {name: name == key[0] for name in found}
+    assert "RequestValidatorId" in method
+
+
+def test_answers_are_not_kept_where_the_settings_say_so(overridden: Synthesised) -> None:
+    method, stage = inference(overridden)
+
+    hash_header = "method.request.header.x-image-sha256"
+    assert stage["CacheClusterEnabled"] is False
+    assert [each["CachingEnabled"] for each in stage["MethodSettings"]] == [False, False]
+    assert method["RequestParameters"][hash_header] is False
+    assert hash_header in method["Integration"]["CacheKeyParameters"]
+    assert not [path for path in overridden.resources("AWS::Events::Rule") if "Cache" in path]
+
+
+def test_answers_that_name_an_origin_are_kept_by_origin() -> None:
+    def origins(*named: str) -> bool:
+        return "Origin" in key_headers(ServingSettings(allowed_origins=named))
+
+    assert origins("https://a.example")
+    assert origins("https://a.example", "https://b.example")
+    assert not origins()
+    assert not origins("*")
+
+
+def test_pages_may_upload_from_named_origins_alone(
+    prod: Synthesised, overridden: Synthesised
+) -> None:
+    assert not [each for each in prod.properties("AWS::S3::Bucket") if "CorsConfiguration" in each]
+    ((bucket, rules),) = [
+        (path, each["Properties"]["CorsConfiguration"]["CorsRules"])
+        for path, each in overridden.resources("AWS::S3::Bucket").items()
+        if "CorsConfiguration" in each["Properties"]
+    ]
+    assert bucket == "Storage/RawBucket"
+    assert rules == [
+        {
+            "AllowedHeaders": ["Content-Type"],
+            "AllowedMethods": ["PUT"],
+            "AllowedOrigins": ["https://app.example.com"],
+            "MaxAge": 600,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operation", "statuses"),
+    [
+        ("predict", "200 400 403 413 415 422 429 500 502 503 504"),
+        ("upload", "201 400 403 413 429 500 502 504"),
+        ("submit", "202 400 403 413 415 422 429 500 502 503 504"),
+        ("collect", "200 202 403 404 429 500 502 503 504"),
+        ("tell", "200 400 403 404 409 422 429 500 502 503 504"),
+        ("health", "200 403 429 500 502 503 504"),
+    ],
+)
+def test_methods_tell_their_answers(prod: Synthesised, operation: str, statuses: str) -> None:
+    methods = {each["OperationName"]: each for each in prod.properties("AWS::ApiGateway::Method")}
+    answers = {each["StatusCode"]: each for each in methods[operation]["MethodResponses"]}
+    models = {
+        status: text(each["ResponseModels"]["application/json"]) for status, each in answers.items()
+    }
+
+    assert " ".join(answers) == statuses
+    assert "ErrorBody" in models["429"]
+    assert "method.response.header.Retry-After" in answers["429"]["ResponseParameters"]
+
+
+def test_models_are_in_one_piece_and_in_draft_4(prod: Synthesised) -> None:
+    models = prod.properties("AWS::ApiGateway::Model")
+
+    assert "Prediction" in {each["Name"] for each in models}
+    for each in models:
+        written = json.dumps(each["Schema"])
+        assert not [name for name in ("$ref", "$defs", "null", "title") if f'"{name}"' in written]

@@ -24,6 +24,7 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
     "answer_keeper": records.AnswerKeeperEnvironment,
     "approval_requester": records.ApprovalEnvironment,
     "approval_resolver": records.ApprovalEnvironment,
+    "cache_clearer": records.CacheClearerEnvironment,
     "candidate_chooser": records.CandidateChooserEnvironment,
     "challenger_scaler": records.ChallengerScalerEnvironment,
     "deployment_cleaner": records.DeploymentCleanerEnvironment,

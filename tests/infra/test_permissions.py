@@ -300,6 +300,7 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
                 "sagemaker:UpdateEndpointWeightsAndCapacities",
             },
         ),
+        ("HandlersCacheClearer", {"apigateway:DELETE"}),
         ("HandlersHealthReporter", {"sagemaker:DescribeEndpoint", "ssm:GetParameter"}),
     ],
 )

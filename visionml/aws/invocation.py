@@ -39,7 +39,7 @@ def invoke(
     Raises
     ------
     Unavailable
-        SageMaker throttles, or the model is starting.
+        SageMaker throttles, the model is starting, or the endpoint is not there or not yet.
     NotFound, AccessDenied, VisionmlError
         SageMaker refused the call itself.
     """
@@ -57,8 +57,8 @@ def invoke(
             return Invocation(200, answer["Body"].read(), answer["InvokedProductionVariant"])
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")
-            if code in _STARTING:
-                raise Unavailable(f"The endpoint {endpoint} is starting: {error}.") from error
+            if code in _STARTING or _absent(error):
+                raise Unavailable(f"The endpoint {endpoint} does not serve: {error}.") from error
             if code != "ModelError":
                 raise
             original: dict[str, Any] = dict(error.response)
@@ -67,3 +67,9 @@ def invoke(
                 str(original.get("OriginalMessage", "")).encode(),
                 "",
             )
+
+
+def _absent(error: ClientError) -> bool:
+    """Return whether there is no endpoint, which SageMaker calls a mistake in the request."""
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    return message.startswith("Endpoint ") and message.endswith("not found.")

@@ -1,6 +1,7 @@
 """REST APIs in API Gateway: their ids, stages and keys by name."""
 
-from typing import TYPE_CHECKING, NamedTuple
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from visionml.aws.errors import translated
 from visionml.errors import NotFound
@@ -38,6 +39,34 @@ def find(apigateway: "APIGatewayClient", name: str) -> RestApi:
                     if stages:
                         return RestApi(found["id"], stages[0]["stageName"])
     raise NotFound(f"There is no deployed API named {name}.", hint=_DEPLOY)
+
+
+def export(apigateway: "APIGatewayClient", api: RestApi) -> dict[str, Any]:
+    """Return the OpenAPI document that API Gateway makes of a stage.
+
+    Raises
+    ------
+    NotFound
+        There is no such stage.
+    """
+    with translated(f"export the API {api.id}", hint=_DEPLOY):
+        answer = apigateway.get_export(
+            restApiId=api.id, stageName=api.stage, exportType="oas30", accepts="application/json"
+        )
+        document: dict[str, Any] = json.loads(answer["body"].read())
+    return document
+
+
+def clear_cache(apigateway: "APIGatewayClient", api_id: str, stage: str) -> None:
+    """Forget the answers that a stage keeps.
+
+    Raises
+    ------
+    NotFound
+        There is no such stage.
+    """
+    with translated(f"clear the cache of the API {api_id}", hint=_DEPLOY):
+        apigateway.flush_stage_cache(restApiId=api_id, stageName=stage)
 
 
 def key_value(apigateway: "APIGatewayClient", name: str) -> str:

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from visionml.cli.api import api
 from visionml.cli.check import check
 from visionml.cli.datasets import dataset
 from visionml.cli.demo import demo
@@ -39,6 +40,7 @@ app.command(rich_help_panel="Models")(rollback)
 app.command(rich_help_panel="Models")(traffic)
 app.command(rich_help_panel="Models")(deployments)
 app.command(rich_help_panel="Models")(predict)
+app.add_typer(api, rich_help_panel="Models")
 app.command(rich_help_panel="Models")(lineage)
 
 

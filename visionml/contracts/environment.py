@@ -121,6 +121,13 @@ class HealthReporterEnvironment(ApiEnvironment):
     resource_prefix: str
 
 
+class CacheClearerEnvironment(HandlerEnvironment):
+    """``handlers/cache_clearer.py``: forgets the answers of the model before."""
+
+    api_id: str
+    api_stage: str
+
+
 class GateEnvironment(HandlerEnvironment, Gates):
     """``handlers/evaluation_gate.py``: the gates, one variable each."""
 

@@ -9,6 +9,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image")
 """The media types under which an image itself is sent."""
 JSON_TYPE = "application/json"
+VERSION_HEADER = "x-model-version"
+"""The version that a caller knows to be in production: no answer kept from before is given."""
+ATTEMPT_HEADER = "x-attempt"
+"""Any value that the caller has not sent before, to be answered anew: whoever tries again sends
+one, since refusals are kept too."""
 LARGEST_REQUEST_BYTES = 10_000_000
 """Of API Gateway: docs.aws.amazon.com/apigateway/latest/developerguide/limits.html."""
 INLINE_IMAGE_BYTES = (6 * 1024 * 1024 - 64 * 1024) * 3 // 4

@@ -1,5 +1,6 @@
 """The inference API, called as a customer calls it: an address, a key, an image."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -11,7 +12,8 @@ import pandas as pd
 import urllib3
 
 from visionml.aws import rest_api
-from visionml.contracts.inference import Prediction
+from visionml.contracts.inference import HASH_HEADER, Prediction
+from visionml.desks.api_document import completed
 from visionml.desks.datasets import Sample
 from visionml.desks.platform import Platform
 from visionml.errors import InvalidInput, Unavailable
@@ -53,8 +55,11 @@ class Api:
         NotFound
             The API is not deployed.
         """
-        found = rest_api.find(self._platform.apigateway, self._platform.names.api)
-        return self._platform.api_address(found.id, found.stage)
+        return self._platform.api_address(self._found.id, self._found.stage)
+
+    @cached_property
+    def _found(self) -> rest_api.RestApi:
+        return rest_api.find(self._platform.apigateway, self._platform.names.api)
 
     @cached_property
     def key(self) -> str:
@@ -107,8 +112,17 @@ class Api:
         method: str = "POST",
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Answer:
-        """Send anything once and return the answer, also a refusal; ``key=""`` sends no key."""
-        headers = {"content-type": content_type, "accept": "application/json", **headers}
+        """Send anything once and return the answer, also a refusal; ``key=""`` sends no key.
+
+        The body is taken for the image and its hash is stated; JSON that holds or names an image
+        needs that one's in `headers`.
+        """
+        headers = {
+            "content-type": content_type,
+            "accept": "application/json",
+            HASH_HEADER: hashlib.sha256(body).hexdigest(),
+            **headers,
+        }
         sent = self.key if key is None else key
         if sent:
             headers["x-api-key"] = sent
@@ -122,6 +136,14 @@ class Api:
                 hint="Check the network, or `visionml local status` for the embedded AWS.",
             ) from error
         return Answer(answer.status, _parsed(answer.data))
+
+    def openapi(self, *, anywhere: bool = False) -> dict[str, Any]:
+        """Return the OpenAPI document that API Gateway exports of the deployed API.
+
+        It says where this deployment is, unless it is to be true `anywhere`.
+        """
+        exported = rest_api.export(self._platform.apigateway, self._found)
+        return completed(exported, url="" if anywhere else self.url)
 
     def refusals(self, requests: Mapping[str, tuple[bytes, str]]) -> pd.DataFrame:
         """Return how the API answers to bodies with content types: status, code and message."""

@@ -95,6 +95,6 @@ def _proxied(reply: Reply, more: Mapping[str, str]) -> Event:
             **reply.headers,
             **more,
         },
-        "body": reply.body.model_dump_json(),
+        "body": reply.body.model_dump_json(exclude_none=True),
         "isBase64Encoded": False,
     }

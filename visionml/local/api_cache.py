@@ -1,7 +1,8 @@
 """The response cache of API Gateway's stages: what is kept, for whom, for how long.
 
 As on AWS, a kept answer is found by the method and the values of its cache key parameters alone,
-never by a body. Answers other than 2XX and larger than 1 MB are not kept.
+never by a body. An integration's errors are kept like its other answers; what API Gateway refuses
+by itself is not, nor is an answer larger than 1 MB.
 """
 
 import threading
@@ -48,8 +49,8 @@ class Cache:
 
     def keep(self, key: Hashable, answer: Answer, *, seconds: float) -> None:
         """Keep an answer, if it is one to be kept."""
-        status, _, body = answer
-        if not 200 <= status < 300 or len(body) > LARGEST_BYTES or seconds <= 0:
+        body = answer[2]
+        if len(body) > LARGEST_BYTES or seconds <= 0:
             return
         with self._lock:
             self._drop(key)

@@ -10,6 +10,7 @@ from visionml.local.internals.api_calls import (
     keep_stage_settings,
     on_api_call,
 )
+from visionml.local.internals.api_exports import export_as_aws
 from visionml.local.internals.callbacks import keep_callbacks
 from visionml.local.internals.functions import name_handler_errors, run_image_functions
 from visionml.local.internals.gateway import (
@@ -128,6 +129,7 @@ __all__ = [
     "execution_error",
     "execution_name",
     "execution_role",
+    "export_as_aws",
     "image_manifest",
     "invoke_function",
     "keep_answers",

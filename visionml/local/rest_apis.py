@@ -1,4 +1,4 @@
-"""What API Gateway does around the calls of REST APIs: validators, cache, metrics, access logs."""
+"""What API Gateway does around the calls of REST APIs: checks, cache, exports, metrics, logs."""
 
 from visionml.local import access_logs, metrics, ministack
 from visionml.local.api_cache import Cache
@@ -9,6 +9,7 @@ def install() -> None:
     """Do it from now on."""
     ministack.match_request_models()
     ministack.keep_stage_settings()
+    ministack.export_as_aws()
     ministack.keep_answers(Cache())
     ministack.on_api_call(_told)
 

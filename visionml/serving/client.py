@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import random
 import time
+import uuid
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from visionml.contracts.experiments import CALLER_HEADER, ToldTruth, Truth
 from visionml.contracts.inference import (
+    ATTEMPT_HEADER,
     HASH_HEADER,
     INLINE_IMAGE_BYTES,
     JSON_TYPE,
@@ -57,13 +60,13 @@ class InferenceApi:
             timeout=urllib3.Timeout(connect=5, read=timeout_seconds),
             retries=urllib3.Retry(
                 total=retries,
-                status_forcelist=RETRIED,
                 allowed_methods=None,  # a prediction changes nothing, so POST may be repeated
                 backoff_factor=backoff_seconds,
                 backoff_jitter=backoff_seconds,
-                raise_on_status=False,
+                respect_retry_after_header=False,  # statuses are looked at here
             ),
         )
+        self._retries, self._backoff_seconds = retries, backoff_seconds
 
     def predict(self, image: bytes, *, content_type: str | None = None) -> Prediction:
         """Return the prediction for a JPEG, PNG or WebP image.
@@ -178,6 +181,11 @@ class InferenceApi:
         url = self._url + path
         return self._checked(self._request("POST", url, body, {**self._headers, **headers}), url)
 
+    def _pause(self, attempt: int, asked: str) -> float:
+        """Return how long to wait, at least the seconds that the service asks for."""
+        growing: float = self._backoff_seconds * 2**attempt * (0.5 + random.random())  # noqa: S311
+        return max(growing, float(asked)) if asked.isdigit() else growing
+
     @staticmethod
     def _checked(response: urllib3.BaseHTTPResponse, url: str) -> urllib3.BaseHTTPResponse:
         if response.status == 403:
@@ -189,6 +197,18 @@ class InferenceApi:
     def _request(
         self, method: str, url: str, body: bytes | None, headers: dict[str, str]
     ) -> urllib3.BaseHTTPResponse:
+        response = self._once(method, url, body, headers)
+        for attempt in range(self._retries):
+            if not _worth_another(response):
+                break
+            time.sleep(self._pause(attempt, response.headers.get("Retry-After", "")))
+            again = {**headers, ATTEMPT_HEADER: uuid.uuid4().hex}
+            response = self._once(method, url, body, again)
+        return response
+
+    def _once(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str]
+    ) -> urllib3.BaseHTTPResponse:
         try:
             return self._http.request(method, url, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
@@ -197,6 +217,16 @@ class InferenceApi:
                 hint="Check the address and the network; `visionml local status` for the "
                 "embedded AWS.",
             ) from error
+
+
+def _worth_another(response: urllib3.BaseHTTPResponse) -> bool:
+    """Return whether the same request may succeed.
+
+    The hash is right, so whoever is told otherwise is told what another one's request was.
+    """
+    return response.status in RETRIED or (
+        response.status == 400 and b'"hash_mismatch"' in response.data
+    )
 
 
 def _parsed(kind: type[_Body], content: bytes, url: str) -> _Body:

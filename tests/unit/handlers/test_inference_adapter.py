@@ -184,6 +184,17 @@ def test_a_refusal_is_passed_on_and_nothing_inside_is_told(
     assert len(endpoint.asked) == 1
 
 
+def test_an_endpoint_that_is_not_there_yet_is_asked_again(ask: Ask) -> None:
+    absent = refusal("ValidationError", "Endpoint e of account 123456789012 not found.")
+    status, _, endpoint = ask(IMAGE, absent, ANSWER)
+    assert (status, len(endpoint.asked)) == (200, 2)
+
+
+def test_what_there_is_none_of_is_not_in_a_body(ask: Ask) -> None:
+    _, body, _ = ask(IMAGE, container(422, "type_mismatch"))
+    assert set(body["error"]) == {"code", "message"}
+
+
 def test_a_throttled_endpoint_is_asked_again(ask: Ask) -> None:
     throttled = refusal("ThrottlingException", "Rate exceeded")
     status, _, endpoint = ask(IMAGE, throttled, container(429, "busy"), ANSWER)

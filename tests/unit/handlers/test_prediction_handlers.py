@@ -139,4 +139,18 @@ def test_health_is_good_while_a_model_answers(
     answer = module.handler({**IMAGE, "httpMethod": "GET", "body": None}, context)
     body = json.loads(answer["body"])
     assert (answer["statusCode"], body["endpoint"]) == (answered, status)
-    assert body["model_version"] == active.get(active_version_parameter("ml-pipeline"))
+    assert body.get("model_version") == active.get(active_version_parameter("ml-pipeline"))
+
+
+def test_the_cache_is_cleared_when_another_version_serves(
+    cold_start: ColdStart, context: LambdaContext
+) -> None:
+    cleared: list[dict[str, str]] = []
+
+    class Gateway:
+        def flush_stage_cache(self, **which: str) -> None:
+            cleared.append(which)
+
+    module = cold_start("cache_clearer", apigateway=Gateway())
+    assert module.handler({"detail": {"operation": "Update"}}, context) == {}
+    assert cleared == [{"restApiId": "a1b2c3", "stageName": "live"}]

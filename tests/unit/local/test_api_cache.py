@@ -50,12 +50,18 @@ def test_an_answer_is_kept_for_its_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [(404, {}, b""), (500, {}, b""), (200, {}, bytes(LARGEST_BYTES + 1))]
+    ("answer", "kept"),
+    [
+        ((404, {}, b""), True),
+        ((503, {}, b""), True),
+        ((200, {}, bytes(LARGEST_BYTES)), True),
+        ((200, {}, bytes(LARGEST_BYTES + 1)), False),
+    ],
 )
-def test_errors_and_large_answers_are_not_kept(answer: Answer) -> None:
+def test_errors_are_kept_and_large_answers_are_not(answer: Answer, kept: bool) -> None:
     cache = Cache()
     cache.keep(_KEY, answer, seconds=300)
-    assert cache.find(_KEY) is None
+    assert (cache.find(_KEY) is not None) == kept
 
 
 def test_what_was_not_asked_for_longest_makes_room() -> None:

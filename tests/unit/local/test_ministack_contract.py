@@ -139,6 +139,13 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         ],
         "handle_request": ["method", "path", "headers", "body", "query_params"],
         "reset": [],
+        "_build_api_export": [
+            "api_id",
+            "stage_name",
+            "export_type",
+            "include_integrations",
+            "include_authorizers",
+        ],
         "_execute_in_scope": [
             "request",
             "api_id",

@@ -115,7 +115,20 @@ def test_a_prediction_is_not_waited_for_without_end() -> None:
 def test_a_busy_service_is_asked_again(status: int) -> None:
     with serving(error(status, "busy"), error(status, "busy"), SUCCESS) as script:
         assert api(script.url).predict(PNG) == PREDICTION
-    assert len(script.requests) == 3
+    attempts = [headers.get("x-attempt") for _, headers, _ in script.requests]
+    assert attempts[0] is None
+    assert len(set(attempts)) == 3
+
+
+def test_a_refusal_that_was_kept_for_a_wrong_hash_is_not_taken_for_its_own() -> None:
+    with serving(error(400, "hash_mismatch"), SUCCESS) as script:
+        assert api(script.url).predict(PNG) == PREDICTION
+    assert "x-attempt" in script.requests[1][1]
+
+
+def test_a_prediction_is_collected_from_a_busy_service() -> None:
+    with serving(error(429, "busy"), state("done", prediction=PREDICTION)) as script:
+        assert api(script.url).collect("p1", sleep=lambda _: None) == PREDICTION
 
 
 def test_it_gives_up_with_what_the_service_said_last() -> None:

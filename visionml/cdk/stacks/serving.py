@@ -9,6 +9,7 @@ from visionml.cdk.stacks.network import NetworkStack
 from visionml.cdk.stacks.storage import StorageStack
 from visionml.cdk.units import deployment_machine
 from visionml.cdk.units.api import InferenceApi
+from visionml.cdk.units.api_cache import CacheClearing
 from visionml.cdk.units.api_functions import ApiFunctions
 from visionml.cdk.units.approvals import Approvals
 from visionml.cdk.units.challenger_scaling import ChallengerScaling
@@ -92,6 +93,8 @@ class ServingStack(PlatformStack):
             functions=self.api_functions,
             logs_key=storage.keys.operations,
         )
+        if settings.serving.cache_seconds:
+            CacheClearing(self, "CacheClearing", handlers=handlers, api=self.api.api)
         self.publish(
             {
                 "ApiUrl": self.api.api.url,

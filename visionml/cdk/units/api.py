@@ -13,6 +13,7 @@ from aws_cdk.aws_apigateway import (
     LambdaIntegration,
     LogGroupLogDestination,
     MethodLoggingLevel,
+    MethodResponse,
     Model,
     Period,
     QuotaSettings,
@@ -26,15 +27,18 @@ from aws_cdk.aws_kms import IKey
 from constructs import Construct
 
 from visionml.cdk.findings import acknowledge
+from visionml.cdk.units.api_cache import CACHED, key_headers, stage_options
 from visionml.cdk.units.api_functions import ApiFunctions
+from visionml.cdk.units.api_models import Models
 from visionml.cdk.units.api_refusals import explain_refusals, preflight
-from visionml.cdk.units.api_routes import Body, Route, routes
+from visionml.cdk.units.api_routes import Body, Route, headers_of, routes
 from visionml.cdk.units.lifetime import removal_policy
 from visionml.cdk.units.log_group import log_group
 from visionml.contracts.inference import IMAGE_TYPES
 from visionml.contracts.names import API_STAGE, Names
 from visionml.contracts.settings import Settings
 
+_JSON = "application/json"
 BINARY_TYPES = (*IMAGE_TYPES, "application/octet-stream")
 
 
@@ -73,6 +77,7 @@ class InferenceApi(Construct):
             validate_request_body=True,
             validate_request_parameters=True,
         )
+        self._models = Models(self, "Models", api=self.api)
         self._route(routes(functions))
         explain_refusals(self.api, settings.serving.allowed_origins)
         self.key = self._key()
@@ -86,42 +91,64 @@ class InferenceApi(Construct):
             key=logs_key,
             settings=self._settings,
         )
+        common: dict[str, Any] = {
+            "metrics_enabled": True,
+            "logging_level": MethodLoggingLevel.ERROR,
+            "data_trace_enabled": False,  # it would log payloads
+            "throttling_rate_limit": self._settings.serving.rate_per_second,
+            "throttling_burst_limit": self._settings.serving.burst,
+        }
         return StageOptions(
             stage_name=API_STAGE,
             tracing_enabled=True,
-            metrics_enabled=True,
-            logging_level=MethodLoggingLevel.ERROR,
-            data_trace_enabled=False,  # it would log payloads
             access_log_destination=LogGroupLogDestination(group),
             access_log_format=_access_log_format(),
-            throttling_rate_limit=self._settings.serving.rate_per_second,
-            throttling_burst_limit=self._settings.serving.burst,
+            **common,
+            **stage_options(self._settings.serving, common),
         )
 
     def _route(self, routes: Sequence[Route]) -> None:
-        models: dict[str, Model] = {}
         for route in routes:
-            options: dict[str, Any] = {}
-            if route.body:
-                if route.body.name not in models:
-                    models[route.body.name] = self._model(route.body)
-                options = {
-                    "request_models": {"application/json": models[route.body.name]},
-                    "request_validator": self._validator,
-                }
+            keyed = self._keyed(route)
+            known = {f"method.request.{name}": must for name, must in route.parameters.items()}
+            checked = bool(route.body or keyed)
             self.api.root.resource_for_path(route.path).add_method(
-                route.method, LambdaIntegration(route.function), api_key_required=True, **options
+                route.method,
+                LambdaIntegration(
+                    route.function,
+                    cache_key_parameters=list(keyed) or None,
+                    cache_namespace=route.path.strip("/") if keyed else None,
+                ),
+                api_key_required=True,
+                operation_name=route.operation,
+                request_models={_JSON: self._model(route.body)} if route.body else None,
+                request_parameters={**known, **keyed} or None,
+                request_validator=self._validator if checked else None,
+                method_responses=self._responses(route),
             )
 
+    def _keyed(self, route: Route) -> dict[str, bool]:
+        if f"{route.path}/{route.method}" != CACHED:
+            return {}
+        headers = key_headers(self._settings.serving)
+        return {f"method.request.header.{name}": must for name, must in headers.items()}
+
+    def _responses(self, route: Route) -> list[MethodResponse]:
+        """Return what the document says of answers; the functions' own pass as they are."""
+        return [
+            MethodResponse(
+                status_code=str(status),
+                response_models={_JSON: self._model(body)},
+                response_parameters={
+                    f"method.response.header.{name}": True
+                    for name in headers_of(status, route.path)
+                },
+            )
+            for status, body in route.bodies.items()
+        ]
+
     def _model(self, body: Body) -> Model:
-        return Model(
-            self,
-            body.name,
-            rest_api=self.api,
-            content_type="application/json",
-            description=body.description,
-            schema=body.schema,
-        )
+        return self._models.add(body.name, body.schema)
 
     def _key(self) -> ApiKey:
         serving = self._settings.serving

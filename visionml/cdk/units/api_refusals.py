@@ -7,7 +7,12 @@ from aws_cdk import Duration
 from aws_cdk.aws_apigateway import CorsOptions, ResponseType, RestApi
 
 from visionml.contracts.experiments import CALLER_HEADER
-from visionml.contracts.inference import HASH_HEADER, INLINE_IMAGE_BYTES
+from visionml.contracts.inference import (
+    ATTEMPT_HEADER,
+    HASH_HEADER,
+    INLINE_IMAGE_BYTES,
+    VERSION_HEADER,
+)
 
 _SAID = "$context.error.messageString"  # a JSON string, quoted by API Gateway
 _TOO_LARGE = (
@@ -21,7 +26,7 @@ class _Refusal(NamedTuple):
     status: str | None
     code: str
     message: str = _SAID
-    limit: str = "null"
+    limit: int | None = None
 
 
 _REFUSALS = {
@@ -38,7 +43,7 @@ _REFUSALS = {
         '"There is nothing at this path for this method."',
     ),
     "REQUEST_TOO_LARGE": _Refusal(
-        ResponseType.REQUEST_TOO_LARGE, "413", "too_many_bytes", _TOO_LARGE, str(INLINE_IMAGE_BYTES)
+        ResponseType.REQUEST_TOO_LARGE, "413", "too_many_bytes", _TOO_LARGE, INLINE_IMAGE_BYTES
     ),
     "THROTTLED": _Refusal(ResponseType.THROTTLED, "429", "throttled"),
     "QUOTA_EXCEEDED": _Refusal(ResponseType.QUOTA_EXCEEDED, "429", "quota_exceeded"),
@@ -53,10 +58,8 @@ def explain_refusals(api: RestApi, origins: Sequence[str]) -> None:
     """Give every refusal a body, and the header by which a page of `origins` may read it."""
     headers = {"Access-Control-Allow-Origin": _allowed(origins)} if origins else None
     for name, refusal in _REFUSALS.items():
-        body = (
-            f'{{"error":{{"code":"{refusal.code}","message":{refusal.message},'
-            f'"limit":{refusal.limit}}}}}'
-        )
+        limit = "" if refusal.limit is None else f',"limit":{refusal.limit}'
+        body = f'{{"error":{{"code":"{refusal.code}","message":{refusal.message}{limit}}}}}'
         api.add_gateway_response(
             name,
             type=refusal.kind,
@@ -73,7 +76,14 @@ def preflight(origins: Sequence[str]) -> CorsOptions | None:
     return CorsOptions(
         allow_origins=list(origins),
         allow_methods=["GET", "POST", "OPTIONS"],
-        allow_headers=["Content-Type", "X-Api-Key", HASH_HEADER, CALLER_HEADER],
+        allow_headers=[
+            "Content-Type",
+            "X-Api-Key",
+            HASH_HEADER,
+            VERSION_HEADER,
+            ATTEMPT_HEADER,
+            CALLER_HEADER,
+        ],
         max_age=Duration.minutes(10),
     )
 

@@ -1,14 +1,24 @@
-"""What the API serves: methods, paths, functions, and the JSON that they take."""
+"""What the API serves: methods, paths, functions, and what they take and answer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from aws_cdk.aws_apigateway import JsonSchema, JsonSchemaType
 from aws_cdk.aws_lambda import IFunction
+from pydantic import BaseModel
 
 from visionml.cdk.units.api_functions import ApiFunctions
-from visionml.contracts.inference import IMAGE_TYPES
-
-_TEXT = JsonSchema(type=JsonSchemaType.STRING, min_length=1)
+from visionml.cdk.units.api_models import schema_of
+from visionml.contracts.experiments import ToldTruth, Truth
+from visionml.contracts.inference import (
+    HASH_HEADER,
+    ErrorBody,
+    Health,
+    Prediction,
+    PredictionState,
+    Upload,
+    UploadRequest,
+)
 
 
 @dataclass(frozen=True)
@@ -16,8 +26,7 @@ class Body:
     """A model of a JSON body; bodies of other types are not looked at."""
 
     name: str
-    description: str
-    schema: JsonSchema
+    schema: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -26,52 +35,105 @@ class Route:
 
     method: str
     path: str
+    operation: str
     function: IFunction
+    answers: Mapping[int, Body]
+    refusals: tuple[int, ...] = ()
+    """Its own statuses, besides those that any request may get."""
     body: Body | None = None
+    parameters: Mapping[str, bool] = field(default_factory=dict)
+    """Such as ``path.id``, and whether a request must have it; those of the cache come on top."""
+
+    @property
+    def bodies(self) -> dict[int, Body]:
+        """What is answered, by status."""
+        refused = dict.fromkeys((*self.refusals, *_ALWAYS), _ERROR)
+        return dict(sorted({**refused, **self.answers}.items()))
 
 
 def routes(functions: ApiFunctions) -> list[Route]:
     """Return what the API serves."""
     return [
-        Route("POST", "/inference", functions.adapter.function, _INFERENCE),
-        Route("POST", "/uploads", functions.uploads.function, _UPLOAD),
-        Route("POST", "/inference/async", functions.acceptor.function, _INFERENCE),
-        Route("GET", "/predictions/{id}", functions.reader.function),
-        Route("POST", "/predictions/{id}/truth", functions.truths.teller.function, _TRUTH),
-        Route("GET", "/health", functions.health.function),
+        Route(
+            "POST",
+            "/inference",
+            "predict",
+            functions.adapter.function,
+            {200: _of(Prediction)},
+            (400, 413, 415, 422, 503),
+            body=_REQUEST,
+        ),
+        Route(
+            "POST",
+            "/uploads",
+            "upload",
+            functions.uploads.function,
+            {201: _of(Upload)},
+            (400, 413),
+            body=_of(UploadRequest),
+        ),
+        Route(
+            "POST",
+            "/inference/async",
+            "submit",
+            functions.acceptor.function,
+            {202: _of(PredictionState)},
+            (400, 413, 415, 422, 503),
+            body=_REQUEST,
+            parameters={f"header.{HASH_HEADER}": False},
+        ),
+        Route(
+            "GET",
+            "/predictions/{id}",
+            "collect",
+            functions.reader.function,
+            {200: _of(PredictionState), 202: _of(PredictionState)},
+            (404, 503),
+            parameters={"path.id": True},
+        ),
+        Route(
+            "POST",
+            "/predictions/{id}/truth",
+            "tell",
+            functions.truths.teller.function,
+            {200: _of(ToldTruth)},
+            (400, 404, 409, 422, 503),
+            body=_of(Truth),
+            parameters={"path.id": True},
+        ),
+        Route(
+            "GET",
+            "/health",
+            "health",
+            functions.health.function,
+            {200: _of(Health), 503: _HEALTH_OR_ERROR},
+        ),
     ]
 
 
-_INFERENCE = Body(
+def headers_of(status: int, path: str) -> list[str]:
+    """Return the headers that belong to an answer."""
+    if status in {429, 503} or (status == 202 and path.startswith("/predictions")):
+        return ["Retry-After"]
+    return ["Location"] if status == 202 else []
+
+
+def _of(record: type[BaseModel]) -> Body:
+    return Body(record.__name__, schema_of(record))
+
+
+_TEXT = {"type": "string", "minLength": 1}
+_REQUEST = Body(
     "Request",
-    "An image as base64 or by its address; images themselves are sent under their own type.",
-    JsonSchema(
-        type=JsonSchemaType.OBJECT,
-        properties={"image": _TEXT, "s3": _TEXT},
-        one_of=[JsonSchema(required=["image"]), JsonSchema(required=["s3"])],
-        additional_properties=False,
-    ),
+    {
+        "type": "object",
+        "description": "An image in base64, or the address of one that `POST /uploads` gave.",
+        "properties": {"image": _TEXT, "s3": _TEXT},
+        "oneOf": [{"required": ["image"]}, {"required": ["s3"]}],
+        "additionalProperties": False,
+    },
 )
-_TRUTH = Body(
-    "Truth",
-    "What the image of an answer really shows.",
-    JsonSchema(
-        type=JsonSchemaType.OBJECT,
-        required=["label"],
-        properties={"label": JsonSchema(type=JsonSchemaType.STRING, min_length=1)},
-        additional_properties=False,
-    ),
-)
-_UPLOAD = Body(
-    "UploadRequest",
-    "The type and size of an image that is too large for a request.",
-    JsonSchema(
-        type=JsonSchemaType.OBJECT,
-        required=["content_type", "bytes"],
-        properties={
-            "content_type": JsonSchema(type=JsonSchemaType.STRING, enum=list(IMAGE_TYPES)),
-            "bytes": JsonSchema(type=JsonSchemaType.INTEGER, minimum=1),
-        },
-        additional_properties=False,
-    ),
-)
+_ERROR = _of(ErrorBody)
+_HEALTH_OR_ERROR = Body("HealthOrError", {"anyOf": [schema_of(Health), schema_of(ErrorBody)]})
+_ALWAYS = (403, 429, 500, 502, 504)
+"""No key, too many requests, a fault, an answer that is none, an answer that took too long."""

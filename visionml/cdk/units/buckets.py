@@ -8,6 +8,7 @@ from aws_cdk.aws_s3 import (
     Bucket,
     BucketEncryption,
     CfnBucket,
+    HttpMethods,
     LifecycleRule,
     ObjectOwnership,
 )
@@ -59,6 +60,7 @@ class Buckets(Construct):
             noncurrent_version_expiration=Duration.days(1),
         )
         self._announce_uploads()
+        self._let_pages_upload()
         acknowledge(
             self.logs,
             {"AwsSolutions-S1": "This bucket receives the access logs; logging itself would loop."},
@@ -138,6 +140,17 @@ class Buckets(Construct):
                 event_bridge_enabled=True
             )
         )
+
+    def _let_pages_upload(self) -> None:
+        """Let pages that may call the API send images to the addresses that it gives them."""
+        origins = self._settings.serving.allowed_origins
+        if origins:
+            self.raw.add_cors_rule(
+                allowed_methods=[HttpMethods.PUT],
+                allowed_origins=list(origins),
+                allowed_headers=["Content-Type"],
+                max_age=600,
+            )
 
 
 def _cfn(bucket: Bucket) -> CfnBucket:

@@ -80,8 +80,12 @@ class Handlers(Construct):
         seconds: int = 30,
         memory_mb: int = 256,
         reserved_concurrency: int | None = None,
+        private: bool = True,
     ) -> "Handler":
-        """Return the function that runs ``visionml.handlers.MODULE.handler``."""
+        """Return the function that runs ``visionml.handlers.MODULE.handler``.
+
+        One that is not `private` stays outside a private network.
+        """
         return Handler(
             self,
             _id(module),
@@ -91,6 +95,7 @@ class Handlers(Construct):
             seconds=seconds,
             memory_mb=memory_mb,
             reserved_concurrency=reserved_concurrency,
+            placement=self.placement if private else None,
         )
 
     def add_image(
@@ -117,6 +122,7 @@ class Handlers(Construct):
             handler=handler,
             seconds=seconds,
             memory_mb=memory_mb,
+            placement=self.placement,
         )
 
 
@@ -135,6 +141,7 @@ class LambdaFunction(Construct):
         environment: HandlerEnvironment,
         seconds: int,
         memory_mb: int,
+        placement: Placement | None,
     ) -> None:
         super().__init__(scope, id)
         name = shared.names.function(module)
@@ -152,7 +159,6 @@ class LambdaFunction(Construct):
             description=f"What {name} acts with.",
         )
         logs.grant_write(self.role)
-        placement = shared.placement
         if placement:
             self._let_join_network()
         self.options: dict[str, Any] = {

@@ -1,10 +1,11 @@
 # ruff: noqa: SLF001  (these modules exist to touch what MiniStack does not offer)
 """The calls of REST APIs as they happen: what is told of them, and the answers that are kept."""
 
+import asyncio
 import functools
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,8 @@ class _Trace:
     error_type: str = ""
 
 
+_LONGEST_MS = 29_000
+_late: set["asyncio.Future[Any]"] = set()
 _trace: ContextVar[_Trace | None] = ContextVar("visionml_api_call", default=None)
 
 
@@ -149,7 +152,7 @@ def keep_answers(cache: Cache) -> None:
             if kept is not None:
                 return kept[0], {**kept[1], **warning}, kept[2]
         began = time.perf_counter()
-        answer = await invoke(*given, **more)
+        answer = await _in_time(invoke(*given, **more), integration)
         trace.integration_seconds = time.perf_counter() - began
         if rule and isinstance(answer, tuple):
             cache.keep(key, answer, seconds=float(rule["cacheTtlInSeconds"]))
@@ -171,6 +174,24 @@ def keep_answers(cache: Cache) -> None:
     apigateway_v1._invoke_lambda_proxy_v1 = cached
     apigateway_v1.handle_request = flushing
     apigateway_v1.reset = forgetting
+
+
+async def _in_time(answer: Coroutine[Any, Any, Any], integration: Mapping[str, Any]) -> Any:
+    """Return an integration's answer; one that takes too long goes on without anyone waiting."""
+    task = asyncio.ensure_future(answer)
+    limit_ms = float(integration.get("timeoutInMillis") or _LONGEST_MS)
+    await asyncio.wait({task}, timeout=limit_ms / 1000)
+    if task.done():
+        return task.result()
+    _late.add(task)
+    task.add_done_callback(_forget)
+    return apigateway_v1._gw_error("INTEGRATION_TIMEOUT", "Endpoint request timed out")
+
+
+def _forget(task: "asyncio.Future[Any]") -> None:
+    _late.discard(task)
+    if not task.cancelled():
+        task.exception()  # which nobody else asks for
 
 
 def _rule(stage: Mapping[str, Any], path: str, method: str) -> Mapping[str, Any] | None:
@@ -232,6 +253,11 @@ def _settled(provision: Callable[..., Any], at: int) -> Callable[..., Any]:
         stage = apigateway_v1._stages_v1.get(properties["RestApiId"], {}).get(made[0])
         if stage is not None:
             stage |= _settings(properties)
+            # templates write a path's slashes as ~1, after a first one: /~1predictions~1{id}
+            stage["methodSettings"] = {
+                key.replace("/~1", "/").replace("~1", "/"): value
+                for key, value in (stage.get("methodSettings") or {}).items()
+            }
         return made
 
     return wrapped
