@@ -45,6 +45,9 @@ class Scaler:
                 log.exception("The target %s could not be looked at.", target.resource_id)
 
     def _look_at(self, target: Target) -> None:
+        if not self.around.stands(target.scope, target.variant):
+            self._forget(target)
+            return
         found = self.around.describe(target.scope, target.variant)
         if found is None:
             return
@@ -64,6 +67,13 @@ class Scaler:
         for policy in list(target.policies.values()):
             if self._track(target, policy, current):
                 return
+
+    def _forget(self, target: Target) -> None:
+        """Deregister a target whose endpoint was deleted, which DeleteEndpoint does on AWS."""
+        with self.state.lock:
+            self.state.targets.pop((target.scope, target.resource_id), None)
+        for policy in target.policies.values():
+            self.around.delete_alarms([policy.high, policy.low])
 
     def _follow(self, activity: Activity, status: str, current: int) -> None:
         if status == CHANGING:

@@ -37,6 +37,10 @@ class Surroundings:
                 return str(described["EndpointStatus"]), summary
         return None
 
+    def stands(self, scope: Scope, variant: Variant) -> bool:
+        """Tell whether a variant's endpoint is there, whatever it is doing."""
+        return self.sagemaker.state.endpoints.get(scope, variant.endpoint) is not None
+
     def set_count(self, scope: Scope, variant: Variant, count: int) -> None:
         """Ask SageMaker for another number of instances.
 

@@ -1,6 +1,6 @@
 """What is done for targets, over surroundings that a test sets by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -37,6 +37,14 @@ class Around:
     measured: float = 0.0
     asked: list[int] = field(default_factory=list)
     refusal: str = ""
+    deleted: bool = False
+    silenced: list[str] = field(default_factory=list)
+
+    def stands(self, _scope: Scope, _variant: Variant) -> bool:
+        return not self.deleted
+
+    def delete_alarms(self, names: Sequence[str]) -> None:
+        self.silenced.extend(names)
 
     def describe(self, _scope: Scope, _variant: Variant) -> tuple[str, Mapping[str, Any]]:
         return self.status, {
@@ -176,3 +184,12 @@ def test_a_scheduled_action_is_done_once(stage: Stage) -> None:
     stage.scaler.look()
     stage.scaler.look()
     assert stage.target.minimum == 1
+
+
+def test_a_target_goes_with_its_endpoint(stage: Stage) -> None:
+    stage.scaler.look()
+    assert stage.state.of(_SCOPE) == [stage.target]
+    stage.around.deleted = True
+    stage.scaler.look()
+    assert stage.state.of(_SCOPE) == []
+    assert stage.around.silenced == ["high", "low"]
