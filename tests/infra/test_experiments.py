@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.fakes.cloudformation import text
 from tests.infra.conftest import Synthesised
+from visionml.contracts.experiments import CALLER_HEADER
 from visionml.contracts.names import Names
 from visionml.contracts.scaling import ScalingRules
 
@@ -74,6 +75,16 @@ def test_the_challenger_is_looked_at_when_deployments_end_and_by_the_clock(
     assert regularly["ScheduleExpression"] == "rate(1 hour)"
 
 
+def test_callers_with_a_name_do_not_share_answers_that_are_kept(prod: Synthesised) -> None:
+    (inference,) = [
+        each
+        for each in prod.properties("AWS::ApiGateway::Method")
+        if each.get("Integration", {}).get("CacheKeyParameters")
+    ]
+    keys = inference["Integration"]["CacheKeyParameters"]
+    assert f"method.request.header.{CALLER_HEADER}" in keys
+
+
 def test_who_predicts_may_look_at_the_weights_where_callers_keep_their_variant(
     environment: Synthesised,
 ) -> None:
@@ -88,5 +99,11 @@ def test_a_truth_is_posted_with_a_label_and_a_key(environment: Synthesised) -> N
         for each in environment.properties("AWS::ApiGateway::Method")
         if "HandlersGroundTruth" in json.dumps(each.get("Integration", {}))
     ]
+    (model,) = [
+        each
+        for each in environment.properties("AWS::ApiGateway::Model")
+        if each.get("Name") == "Truth"
+    ]
     assert (posted["HttpMethod"], posted["ApiKeyRequired"]) == ("POST", True)
-    assert "RequestModels" in posted
+    assert model["Schema"]["required"] == ["label"]
+    assert model["Schema"]["additionalProperties"] is False

@@ -37,6 +37,7 @@ class ChallengerScaling(Construct):
                 endpoint_name=names.endpoint,
                 rules=rules.model_dump_json(),
             ),
+            private=False,  # the network has no endpoint of Application Auto Scaling
         )
         _let_scale(self.scaler.role)
         # Application Auto Scaling asks whether its caller may do what it is to do
