@@ -18,6 +18,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,16 @@ def main() -> int:
         return 1
 
 
+def cores_of(workers: int, cores: Iterable[int]) -> tuple[int, ...]:
+    """Return the cores that workers keep to, one each; none where they are not as many.
+
+    A worker's two threads then find each other's data in one core's cache, which takes a few per
+    cent off the processor time of a request.
+    """
+    own = tuple(sorted(cores))
+    return own if len(own) == workers > 1 else ()
+
+
 def _import_for_workers() -> None:
     """Import what is the same in all workers, so that they share its memory and nobody waits twice.
 
@@ -66,6 +77,7 @@ def _import_for_workers() -> None:
 class _Worker:
     pid: int
     channel: socket.socket
+    core: int | None
     ready: bool = False
     connections: int = 0
 
@@ -81,6 +93,7 @@ class Listener:
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, _Worker] = {}
         self._deaths: list[float] = []
+        self._cores = cores_of(settings.workers, os.sched_getaffinity(0))
         self._stopping = False
         self._exit_code = 0
 
@@ -116,19 +129,23 @@ class Listener:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
+        taken = {worker.core for worker in self._workers.values()}
+        core = next((each for each in self._cores if each not in taken), None)
         pid = os.fork()
         if pid == 0:
-            self._become_worker(ours, theirs)
+            self._become_worker(ours, theirs, core)
         theirs.close()
         ours.setblocking(False)
-        worker = _Worker(pid, ours)
+        worker = _Worker(pid, ours, core)
         self._workers[pid] = worker
         self._selector.register(ours, selectors.EVENT_READ, worker)
 
-    def _become_worker(self, ours: socket.socket, theirs: socket.socket) -> None:
+    def _become_worker(self, ours: socket.socket, theirs: socket.socket, core: int | None) -> None:
         """Run a worker in this forked process, and end it without returning."""
         code = 1
         try:
+            if core is not None:
+                os.sched_setaffinity(0, {core})
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the group: we stop it
             signal.signal(signal.SIGTERM, signal.SIG_DFL)

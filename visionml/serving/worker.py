@@ -41,6 +41,7 @@ def run(settings: ServerSettings, channel: socket.socket, state: Path) -> None:
         log_config=None,
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,

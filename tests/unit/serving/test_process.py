@@ -22,6 +22,7 @@ from urllib3.filepost import encode_multipart_formdata
 from tests.fakes import models, pictures
 from tests.fakes.pictures import encoded
 from visionml.model import artefact
+from visionml.serving.process import cores_of
 
 SERVE = Path(__file__).parents[3] / "infra" / "images" / "vision" / "bin" / "serve"
 LIGHT = encoded(Image.new("RGB", (48, 48), (240, 240, 240)), "JPEG")
@@ -187,6 +188,36 @@ def test_a_worker_that_dies_is_replaced(box: Box) -> None:
     box.wait()
     assert box.invoke(LIGHT)[0] == 200
     assert {"event": "worker_died", "exit_code": -9} in box.lines()
+
+
+@pytest.mark.parametrize(
+    ("workers", "cores", "own"),
+    [(2, {3, 1}, (1, 3)), (1, {0}, ()), (1, {0, 1}, ()), (4, {0, 1}, ())],
+)
+def test_workers_keep_to_cores_where_each_has_its_own(
+    workers: int, cores: set[int], own: tuple[int, ...]
+) -> None:
+    assert cores_of(workers, cores) == own
+
+
+def test_a_worker_takes_the_core_of_the_one_that_it_replaces(base: Path) -> None:
+    cores = psutil.Process().cpu_affinity() or []
+    wanted = sorted([each] for each in cores) if len(cores) > 1 else [cores]
+
+    def kept(started: Box) -> list[list[int]]:
+        try:
+            return sorted(worker.cpu_affinity() or [] for worker in started.workers())
+        except psutil.Error:  # one has just ended
+            return []
+
+    with running(base, SERVE_WORKERS=str(len(cores))) as started:
+        assert kept(started) == wanted
+        victim = started.workers()[-1]
+        victim.kill()
+        give_up = time.monotonic() + 20
+        while victim in started.workers() or kept(started) != wanted:
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
 
 
 def test_sigterm_finishes_what_was_begun_and_leaves_nothing(base: Path) -> None:
