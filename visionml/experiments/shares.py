@@ -56,8 +56,8 @@ def difference(a: Trials, b: Trials, *, level: float = LEVEL) -> tuple[float, fl
     (a_low, a_high), (b_low, b_high) = wilson(a, level=level), wilson(b, level=level)
     seen = b.share - a.share
     return (
-        seen - math.hypot(b.share - b_low, a_high - a.share),
-        seen + math.hypot(b_high - b.share, a.share - a_low),
+        max(-1.0, seen - math.hypot(b.share - b_low, a_high - a.share)),
+        min(1.0, seen + math.hypot(b_high - b.share, a.share - a_low)),
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visionml.errors import InvalidInput
@@ -28,6 +28,7 @@ arms = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(arms, st.sampled_from([0.0, 0.05, 0.2]))
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 def test_shares_are_shares_and_none_falls_below_the_floor(

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -120,6 +120,8 @@ def test_what_no_number_of_samples_tells_apart_is_refused(a: float, b: float, ra
         sample_size(a, b, ratio=ratio)
 
 
+@example(300, 0, 0, 1)
+@settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 300), st.integers(0, 300))
 def test_the_order_of_the_sides_turns_the_sign_and_nothing_else(
     right_a: int, wrong_a: int, right_b: int, wrong_b: int

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visionml.errors import Unavailable
@@ -36,6 +36,7 @@ def test_from_80_to_50_only_those_callers_move_who_must() -> None:
     assert share == pytest.approx(0.3, abs=0.015)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), weights, st.floats(1, 50))
 def test_more_weight_moves_callers_to_that_variant_alone(
     caller: str, before: dict[str, float], more: float
@@ -44,6 +45,7 @@ def test_more_weight_moves_callers_to_that_variant_alone(
     assert chosen(caller, after) in {chosen(caller, before), "ModelB"}
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), weights, st.sampled_from([0.01, 2.0, 4.0]))
 def test_weights_count_against_each_other_only(
     caller: str, shares: dict[str, float], scale: float
