@@ -69,43 +69,43 @@ class Acceptance:
         encoded = json.dumps({"image": b64encode(sample.content).decode()}).encode()
         return [
             Criterion(
-                "a known image is read rightly",
+                "known image",
                 "POST /inference",
                 f"200, {label}",
                 lambda: _labelled(self._post(sample.content, kind)),
             ),
             Criterion(
-                "an image may come in JSON",
+                "the same in JSON",
                 "POST /inference, base64",
                 f"200, {label}",
                 lambda: _labelled(self._post(encoded, JSON_TYPE, image=sample.content)),
             ),
             Criterion(
-                "a photograph is taken",
+                "photograph",
                 f"POST /inference, {_size(photograph)}",
                 "200",
                 lambda: str(self._post(photograph, "image/jpeg").status),
             ),
             Criterion(
-                "a large photograph is taken",
-                f"POST /uploads, then its address; {_size(large)}",
+                "large photograph",
+                f"POST /uploads, {_size(large)}",
                 "200",
                 lambda: _status(lambda: self._api.predict(large)),
             ),
             Criterion(
-                "the same request gets the same answer",
+                "asked twice",
                 "POST /inference, twice",
                 "one prediction",
                 lambda: self._twice(photograph),
             ),
             Criterion(
-                "an answer may be collected later",
-                "POST /inference/async, GET /predictions/{id}",
+                "collected later",
+                "POST /inference/async",
                 f"202, {label}",
                 lambda: self._later(sample.content, kind),
             ),
             Criterion(
-                "a caller may ask whether a model answers",
+                "health",
                 "GET /health",
                 "200, ok",
                 self._health,
@@ -118,34 +118,34 @@ class Acceptance:
         half = sample.content[: len(sample.content) // 2]
         asked: Mapping[str, tuple[str, Callable[[], Answer]]] = {
             "nothing": ("400, empty", lambda: self._post(b"", kind)),
-            "a text that says it is an image": (
+            "a text": (
                 "422, unsupported",
                 lambda: self._post(b"seven", kind),
             ),
-            "a kind that is not taken": (
+            "a BMP image": (
                 "415, unsupported_media_type",
                 lambda: self._post(sample.content, "image/bmp"),
             ),
             "half an image": ("400, truncated", lambda: self._post(half, kind)),
-            "an image under another one's hash": (
+            "another image's hash": (
                 "400, hash_mismatch",
                 lambda: self._api.ask(sample.content, content_type=kind, headers=other),
             ),
-            "an image too large for a request": (
+            "too large": (
                 "413, too_many_bytes",
                 lambda: self._post(large, "image/jpeg"),
             ),
-            "an image without a key": (
+            "no key": (
                 "403",
                 lambda: self._api.ask(sample.content, content_type=kind, key=""),
             ),
         }
         refusals = [
-            Criterion(f"{what} is refused", "POST /inference", expected, _refusal(ask, expected))
+            Criterion(f"refused: {what}", "POST /inference", expected, _refusal(ask, expected))
             for what, (expected, ask) in asked.items()
         ]
         unknown = Criterion(
-            "an unknown prediction is not found",
+            "refused: unknown id",
             "GET /predictions/{id}",
             "404, unknown_prediction",
             _refusal(

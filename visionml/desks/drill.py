@@ -20,7 +20,6 @@ import pandas as pd
 
 from visionml.aws import executions
 from visionml.aws.alarm_history import ringing, times
-from visionml.aws.executions import Step
 from visionml.aws.mailbox import Mailbox, Message, mailbox
 from visionml.aws.packages import Packages
 from visionml.contracts.deployment import DeploymentOutcome
@@ -167,7 +166,7 @@ class Drill:
         bake_seconds: int | None = None,
     ) -> Watched:
         """Promote a version under traffic."""
-        tell = _once(told(self._platform.say))
+        tell = told(self._platform.say)
         return self.watch(
             lambda: self._models.promote(version, bake_seconds=bake_seconds, on_step=tell),
             samples,
@@ -319,18 +318,6 @@ class Drill:
             steps=executions.visits(platform.aws.states, execution),
             messages=box.messages,
         )
-
-
-def _once(tell: Callable[[Step], None]) -> Callable[[Step], None]:
-    """Leave out the steps that the machine repeats while it waits."""
-    seen: set[str] = set()
-
-    def tell_once(step: Step) -> None:
-        if step.name not in seen:
-            seen.add(step.name)
-            tell(step)
-
-    return tell_once
 
 
 def _shift_labels(folder: Path) -> None:

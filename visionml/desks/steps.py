@@ -10,14 +10,14 @@ from visionml.desks.platform import Say
 def told(say: Say) -> Callable[[Step], None]:
     """Return what `visionml.aws.executions.watch` takes as ``on_step``.
 
-    A step that is entered again right away, as for the items of a map, is told once.
+    A step that is entered again, for each item of a map or while the machine waits, is told once.
     """
     began = time.monotonic()
-    last = [""]
+    seen: set[str] = set()
 
     def tell(step: Step) -> None:
-        if step.name != last[0]:
+        if step.name not in seen:
+            seen.add(step.name)
             say(f"{time.monotonic() - began:7.1f} s  {step.name}")
-        last[0] = step.name
 
     return tell

@@ -133,7 +133,8 @@ def _verdict(
     low, high = (f"{100 * end:+.1f}" for end in interval)
     seen = 100 * (b.right.share - a.right.share)
     found = (
-        f"{b.variant} is right {seen:+.1f} points more often than {a.variant} (95 % interval {low} "
+        f"{b.variant} is right {abs(seen):.1f} points {'more' if seen >= 0 else 'less'} often than "
+        f"{a.variant} (95 % interval of the difference {low} "
         f"to {high}, p = {p_value:.2g}); it is the better one with a probability of "
         f"{100 * probability:.1f} %."
     )

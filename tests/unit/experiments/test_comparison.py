@@ -18,9 +18,10 @@ def test_a_clear_difference_names_the_better_variant() -> None:
     assert found.low > 0
     assert found.p_value < 0.01
     assert found.probability_better > 0.99
-    assert found.sentence.startswith("ModelB is better. ModelB is right +7.0 points more often")
+    assert found.sentence.startswith("ModelB is better. ModelB is right 7.0 points more often")
     worse = judge(arm("ModelA", 720, 800), arm("ModelB", 150, 200))
     assert (worse.better, worse.probability_better < 0.01) == ("ModelA", True)
+    assert "ModelB is right 15.0 points less often than ModelA" in worse.sentence
 
 
 def test_a_difference_that_may_be_chance_says_how_many_labels_are_missing() -> None:
