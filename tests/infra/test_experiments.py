@@ -38,6 +38,7 @@ def test_answers_are_kept_from_the_events_stream_in_large_batches(environment: S
     ]
     assert text(mapping["FunctionName"]).startswith("<HandlersAnswerKeeper")
     assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (100, 1)
+    assert mapping["BisectBatchOnFunctionError"] is True
 
 
 def test_the_challenger_scales_by_the_rules_of_the_champion(environment: Synthesised) -> None:

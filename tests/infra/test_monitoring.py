@@ -13,6 +13,7 @@ THRESHOLDS = {
     "api-errors": 0.01,
     "adapter-errors": 0,
     "failed-requests": 0,
+    "answer-keeper-errors": 0,
     "training-failures": 0,
     "deployment-failures": 0,
     "training-trigger-errors": 0,

@@ -92,6 +92,13 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             ),
             0,
         ),
+        Signal(
+            "answer-keeper-errors",
+            "Answers that are not kept",
+            "The function that keeps answers until their truth is told raised an error.",
+            function_errors(names.function("answer_keeper")),
+            0,
+        ),
     ]
 
 

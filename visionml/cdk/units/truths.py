@@ -60,6 +60,7 @@ class TruthFunctions(Construct):
             starting_position=StartingPosition.TRIM_HORIZON,
             batch_size=_BATCH,
             max_batching_window=Duration.seconds(_WAIT_SECONDS),
+            bisect_batch_on_error=True,
             max_record_age=Duration.hours(12),
         )
         mapping.node.add_dependency(keeper.role)
