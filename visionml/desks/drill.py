@@ -196,7 +196,7 @@ class Drill:
             The traffic did not come back to one version, or no event told the end.
         """
         platform, names = self._platform, self._platform.names
-        self._quiet()
+        self.quiet()
         before = self._models.active()
         with (
             mailbox(
@@ -217,6 +217,24 @@ class Drill:
                 seconds=_MESSAGE_SECONDS,
             )
         return self._watched(outcome, flow, box, before=before, asked=asked)
+
+    def quiet(self) -> None:
+        """Wait until no alarm rings that would stop a rollout before it begins.
+
+        Raises
+        ------
+        Conflict
+            One goes on ringing.
+        """
+        platform, give_up = self._platform, time.monotonic() + _QUIET_SECONDS
+        alarms = platform.names.rollback_alarms()
+        while ringing_now := ringing(platform.aws.cloudwatch, alarms):
+            if time.monotonic() > give_up:
+                raise Conflict(
+                    f"{', '.join(ringing_now)} went on ringing for {_QUIET_SECONDS:.0f} seconds.",
+                    hint="Look at the endpoint: `session.alarms.states()`.",
+                )
+            time.sleep(_LOOK_SECONDS)
 
     def verdict(self, fault: Fault, watched: Watched) -> pd.DataFrame:
         """Return what a drill has to show, and whether it did."""
@@ -251,24 +269,6 @@ class Drill:
         settings = self._platform.settings
         periods = _PERIODS_TO_RING * settings.alarms.rollback_period_seconds
         return settings.serving.rollout.bake_seconds + periods
-
-    def _quiet(self) -> None:
-        """Wait until no alarm rings that would stop a rollout before it begins.
-
-        Raises
-        ------
-        Conflict
-            One goes on ringing.
-        """
-        platform, give_up = self._platform, time.monotonic() + _QUIET_SECONDS
-        alarms = platform.names.rollback_alarms()
-        while ringing_now := ringing(platform.aws.cloudwatch, alarms):
-            if time.monotonic() > give_up:
-                raise Conflict(
-                    f"{', '.join(ringing_now)} went on ringing for {_QUIET_SECONDS:.0f} seconds.",
-                    hint="Look at the endpoint: `session.alarms.states()`.",
-                )
-            time.sleep(_LOOK_SECONDS)
 
     def _dataset(self, name: str) -> Dataset:
         with tempfile.TemporaryDirectory() as made:
