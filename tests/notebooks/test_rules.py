@@ -114,6 +114,7 @@ def test_a_good_notebook_has_no_faults(tmp_path: Path) -> None:
         (code("class C:\n    pass"), "defines C"),
         (code("%store x"), "magic"),
         (code("!ls"), "magic"),
+        (code("This is prose."), "is no Python"),
         (code("\n".join(f"x{i} = {i}" for i in range(21))), "more than 20 lines"),
         (code("\n".join(f"x{i} = {i}" for i in range(5))), "median"),
         (code("x = " + " + ".join(["1"] * 200)), "of it is prose"),

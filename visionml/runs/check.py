@@ -75,7 +75,12 @@ def _cell(cell: NotebookNode) -> Iterator[str]:
     if re.search(r"^\s*[%!]", cell.source, re.MULTILINE):
         yield f"the cell {first!r} uses a magic or a shell command"
         return
-    for statement in ast.walk(ast.parse(cell.source)):
+    try:
+        statements = ast.walk(ast.parse(cell.source))
+    except SyntaxError as error:
+        yield f"the cell {first!r} is no Python: {error.msg}"
+        return
+    for statement in statements:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield f"the cell {first!r} defines {statement.name}: put it into the package"
 
