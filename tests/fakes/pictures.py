@@ -7,10 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 from sklearn.datasets import load_sample_images
 
 Pixels = NDArray[np.uint8]
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+"""A colour profile as cameras write it."""
 
 
 @lru_cache(maxsize=2)
@@ -37,6 +40,14 @@ def corners() -> Image.Image:
     ):
         image.paste(colour, box)
     return image
+
+
+def swapped_profile() -> bytes:
+    """Return a profile whose red is sRGB's blue, and the other way round."""
+    profile = bytearray(SRGB)
+    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
+    profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    return bytes(profile)
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:

@@ -6,6 +6,7 @@ first damage: libvips alone would fill what is missing with grey.
 """
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import pyvips
@@ -31,6 +32,21 @@ def jpeg_pixels(data: bytes, facts: ImageFacts, *, factor: int = 1) -> np.ndarra
     Sides that `factor` does not divide are rounded up; `orientation` is not applied. None stands
     for what libjpeg-turbo's short way does not know: CMYK, 12 bits, rare kinds of subsampling.
     """
+    least = (-(-facts.height // factor), -(-facts.width // factor))
+    return jpeg_covering(data, facts, least=least)
+
+
+def jpeg_covering(
+    data: bytes,
+    facts: ImageFacts,
+    *,
+    least: tuple[int, int],
+    into: Callable[[tuple[int, int]], np.ndarray] | None = None,
+) -> np.ndarray | None:
+    """Decode as `jpeg_pixels`, at the fewest eighths of the size with `least` (rows, columns).
+
+    `into` gives memory for RGBX pixels, four bytes each, when asked for as many rows and columns.
+    """
     if facts.format != "jpeg" or facts.bits != 8 or facts.mode not in {"grey", "rgb"}:
         return None
     try:
@@ -40,18 +56,23 @@ def jpeg_pixels(data: bytes, facts: ImageFacts, *, factor: int = 1) -> np.ndarra
     if (height, width) != (facts.height, facts.width):
         raise ImageRefused("The JPEG file declares two sizes.", reason="unreadable")
     try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(data, least[0], least[1], strict=False)
         pixels: np.ndarray = simplejpeg.decode_jpeg(
-            data, min_height=-(-facts.height // factor), min_width=-(-facts.width // factor)
+            data,
+            "RGB" if into is None else "RGBX",
+            min_height=least[0],
+            min_width=least[1],
+            buffer=None if into is None else into((height, width)),
         )
     except ValueError as error:
         raise _refused("JPEG", str(error)) from None
     return pixels
 
 
-def vips_image(data: bytes, facts: ImageFacts) -> pyvips.Image:
-    """Open any accepted file as an 8-bit sRGB image that decodes as it is read, top to bottom.
+def vips_source(data: bytes, facts: ImageFacts) -> pyvips.Image:
+    """Open any accepted file as it is stored, to be read once, from top to bottom.
 
-    Transparent parts show white. Reading it may raise ``pyvips.Error``: wrap it in `reading`.
+    Reading it may raise ``pyvips.Error``, which `refusal` translates.
     """
     loader = {
         "jpeg": pyvips.Image.jpegload_buffer,
@@ -60,8 +81,21 @@ def vips_image(data: bytes, facts: ImageFacts) -> pyvips.Image:
     }[facts.format]
     try:
         image = loader(data, access="sequential", fail_on="warning")
-        if (image.width, image.height) != (facts.width, facts.height):
-            raise ImageRefused(f"The {facts.format} file declares two sizes.", reason="unreadable")
+    except pyvips.Error as error:
+        raise refusal(facts, error) from None
+    if (image.width, image.height) != (facts.width, facts.height):
+        raise ImageRefused(f"The {facts.format} file declares two sizes.", reason="unreadable")
+    return image
+
+
+def vips_image(data: bytes, facts: ImageFacts) -> pyvips.Image:
+    """Open any accepted file as an 8-bit sRGB image that decodes as it is read, top to bottom.
+
+    Transparent parts show white. Reading it may raise ``pyvips.Error``, which `refusal`
+    translates.
+    """
+    image = vips_source(data, facts)
+    try:
         image = image.colourspace("srgb")
         if image.hasalpha():
             image = image.flatten(background=255)

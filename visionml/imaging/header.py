@@ -160,7 +160,7 @@ def _facts(data: bytes) -> ImageFacts:
 
 def _jpeg(data: bytes) -> ImageFacts:
     orientation, frame, size = 1, 0, (0, 0, 0, 0)
-    for marker, start, end in _segments(data):
+    for marker, start, end in segments(data):
         if marker == 0xE1 and orientation == 1 and data[start : start + 6] == b"Exif\0\0":
             orientation = exif_orientation(data[start + 6 : end])
         elif marker in _FRAME_MARKERS and not frame:
@@ -187,7 +187,7 @@ def _jpeg(data: bytes) -> ImageFacts:
     raise ImageRefused("The JPEG file holds no picture.", reason="unreadable")
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield (marker, start, end) of each segment's payload, up to the first scan's header."""
     position = 2
     for _ in range(_BLOCK_LIMIT):
@@ -217,7 +217,7 @@ def _png(data: bytes) -> ImageFacts:
         raise ImageRefused("The PNG file's header is damaged.", reason="unreadable")
     mode, bands = _PNG_MODES[colour]
     frames, orientation, complete = 1, 1, False
-    for name, start, end in _chunks(data, 8, ">I4s", padded=False, overhead=4):
+    for name, start, end in chunks(data, 8, ">I4s", padded=False, overhead=4):
         if name == b"acTL" and end - start >= 4:
             frames = max(1, struct.unpack_from(">I", data, start)[0])
         elif name == b"eXIf":
@@ -242,7 +242,7 @@ def _png(data: bytes) -> ImageFacts:
 def _webp(data: bytes) -> ImageFacts:
     width = height = frames = 0
     orientation, alpha = 1, False
-    for name, start, end in _chunks(data, 12, "<4sI", padded=True, overhead=0):
+    for name, start, end in chunks(data, 12, "<4sI", padded=True, overhead=0):
         if name == b"VP8X":
             alpha = bool(data[start] & 0x10)
             width = int.from_bytes(data[start + 4 : start + 7], "little") + 1
@@ -277,7 +277,7 @@ def _webp(data: bytes) -> ImageFacts:
     )
 
 
-def _chunks(
+def chunks(
     data: bytes, position: int, head: str, *, padded: bool, overhead: int
 ) -> Iterator[tuple[bytes, int, int]]:
     """Yield (name, start, end) of each chunk's payload; the last may end beyond the data."""

@@ -43,7 +43,7 @@ def pixels(data: bytes, *, height: int, width: int, limits: Limits = DEFAULT_LIM
         fitted = _cover(source, facts, factor, height, width)
     except pyvips.Error as error:
         raise refusal(facts, error) from None
-    return np.ascontiguousarray(_upright(fitted, facts.orientation))
+    return np.ascontiguousarray(upright(fitted, facts.orientation))
 
 
 def _factor(rows: int, columns: int, height: int, width: int) -> int:
@@ -53,14 +53,14 @@ def _factor(rows: int, columns: int, height: int, width: int) -> int:
             continue
         scale = min(rows / factor / height, columns / factor / width)
         off = max(
-            _window(rows / factor, height, scale).off, _window(columns / factor, width, scale).off
+            window(rows / factor, height, scale).off, window(columns / factor, width, scale).off
         )
         if off <= _PLACEMENT_TOLERANCE:
             return factor
     return 1
 
 
-class _Window(NamedTuple):
+class Window(NamedTuple):
     """Along one axis: which source pixels to keep, and which output pixels after scaling."""
 
     off: float
@@ -72,7 +72,7 @@ class _Window(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _window(extent: float, target: int, scale: float) -> _Window:
+def window(extent: float, target: int, scale: float) -> Window:
     """Return the window whose centre lies nearest to the centre of `extent` source pixels.
 
     libvips aligns the centres of its input and output, so a crop can lie on half source pixels
@@ -80,7 +80,7 @@ def _window(extent: float, target: int, scale: float) -> _Window:
     dropping one side's pixel moves the centre by half of `scale`.
     """
     size = ceil(extent)
-    best = _Window(float(size), 0, size, 0, target)
+    best = Window(float(size), 0, size, 0, target)
     for length_out in range(target, target + _SPARE_PIXELS + 1):
         for length in range(ceil((length_out - 0.49) * scale), size + 1):
             if length > (length_out + 0.49) * scale:
@@ -91,7 +91,7 @@ def _window(extent: float, target: int, scale: float) -> _Window:
                 start = min(max(round(centre - length / 2), 0), size - length)
                 off = abs(start + length / 2 - centre) / scale
                 if off < best.off - 1e-6:
-                    best = _Window(off, start, length, output_start, length_out)
+                    best = Window(off, start, length, output_start, length_out)
         if best.off < 0.01:
             break
     return best
@@ -107,7 +107,7 @@ def _cover(
         content = image.write_to_memory()
         top = left = 0
     else:
-        down, across = _window(rows, height, scale), _window(columns, width, scale)
+        down, across = window(rows, height, scale), window(columns, width, scale)
         if isinstance(source, np.ndarray):
             source = source[down.start :, across.start :][: down.length, : across.length]
             image = _image(source).reduce(scale, scale, kernel="lanczos3")
@@ -152,10 +152,10 @@ def _enlarged(image: pyvips.Image, height: int, width: int, scale: float) -> pyv
     )
 
 
-def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Apply an Exif orientation, 1 to 8."""
+def upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """Apply an Exif orientation, 1 to 8, to an array whose first axes are rows and columns."""
     if orientation in {5, 6, 7, 8}:
-        array = array.transpose(1, 0, 2)
+        array = array.swapaxes(0, 1)
     if orientation in {3, 4, 7, 8}:
         array = array[::-1]
     if orientation in {2, 3, 6, 7}:
