@@ -37,6 +37,15 @@ def corpus() -> Iterator[Case]:
     yield from _too_large()
 
 
+def largest() -> Iterator[Case]:
+    """Yield images at the limits, which take seconds each."""
+    plain = Image.new("RGB", (7000, 7000), "navy")
+    yield Case("turned-at-limit.jpg", pictures.with_orientation(plain, 6), FileKind.JPEG)
+    held = plain.crop((0, 0, 6600, 6600))
+    progressive = encoded(held, "JPEG", progressive=True, quality=50)
+    yield Case("progressive-at-limit.jpg", progressive, FileKind.JPEG)
+
+
 def small() -> Image.Image:
     """Return a piece of a photograph, 160 x 120."""
     return pictures.photo().crop((100, 100, 260, 220))
