@@ -1,5 +1,6 @@
 """The document that the deployed API exports, and whether the API keeps to it."""
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -14,12 +15,14 @@ from schemathesis.specs.openapi.checks import (
     negative_data_rejection,
     positive_data_acceptance,
 )
+from typer.testing import CliRunner
 
 from tests.fakes import pictures
 from tests.functional.platform import Deployed
+from visionml.cli.main import app
 from visionml.contracts.inference import HASH_HEADER, IMAGE_TYPES
 from visionml.desks.api_document import written
-from visionml.local.state import State
+from visionml.local.state import Project, State
 
 EXAMPLES = 15
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
@@ -30,6 +33,18 @@ def test_the_document_in_docs_is_what_the_deployed_api_exports(platform: Deploye
     assert FILE.read_text(encoding="utf-8") == written(exported), (
         "Run `visionml api export --anywhere --output docs/openapi.json`."
     )
+
+
+def test_the_command_writes_the_document(
+    platform: Deployed, local_project: Project, tmp_path: Path
+) -> None:
+    target = tmp_path / "openapi.json"
+    with contextlib.chdir(local_project.folder.parent):
+        arguments = ["api", "export", "--anywhere", "--output", str(target), "--json"]
+        told = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert json.loads(told.stdout)["output"] == str(target)
+    document = platform.session.api.openapi(anywhere=True)
+    assert target.read_text(encoding="utf-8") == written(document)
 
 
 def test_api_gateway_exports_as_it_does_on_aws(platform: Deployed) -> None:

@@ -28,6 +28,7 @@ def install(project: Project, state: State) -> None:
     parameters.install()
     steps.install()
     ministack.name_handler_errors()
+    ministack.measure_every_run()
     ministack.register_sessions_in_turn()
     ministack.name_metric_namespaces()
     image_functions.install(state.endpoint_url)

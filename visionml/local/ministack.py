@@ -12,7 +12,11 @@ from visionml.local.internals.api_calls import (
 )
 from visionml.local.internals.api_exports import export_as_aws
 from visionml.local.internals.callbacks import keep_callbacks
-from visionml.local.internals.functions import name_handler_errors, run_image_functions
+from visionml.local.internals.functions import (
+    measure_every_run,
+    name_handler_errors,
+    run_image_functions,
+)
 from visionml.local.internals.gateway import (
     create_request_validators,
     match_request_models,
@@ -138,6 +142,7 @@ __all__ = [
     "keep_stage_settings",
     "mapping_exists",
     "match_request_models",
+    "measure_every_run",
     "metric_statistic",
     "name_handler_errors",
     "name_metric_namespaces",

@@ -214,6 +214,8 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_poll_kinesis": [],
         "_iter_all_esms": [],
         "_execute_function": ["func", "event"],
+        "_execute_function_dispatch": ["func", "config", "event", "request_id", "started"],
+        "_emit_lambda_metrics": ["function_name", "duration_ms", "error", "throttle"],
         "_apply_filter_criteria": ["records", "esm"],
         "_get_func_record_for_qualifier": ["name", "qualifier"],
     },

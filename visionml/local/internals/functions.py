@@ -3,6 +3,7 @@
 
 import functools
 import io
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -66,6 +67,31 @@ def name_handler_errors() -> None:
 
     lambda_runtime.Worker.invoke = invoked
     lambda_svc._execute_function_warm = executed
+
+
+def measure_every_run() -> None:
+    """Give CloudWatch the metrics of every run of a function, whoever called it.
+
+    MiniStack measures calls of ``Invoke``, and neither API Gateway's nor those of events.
+    """
+    run, emit = lambda_svc._execute_function_dispatch, lambda_svc._emit_lambda_metrics
+
+    @functools.wraps(run)
+    def measured(func: Any, config: Mapping[str, Any], *rest: Any) -> Any:
+        began = time.perf_counter()
+        result = run(func, config, *rest)
+        failed = isinstance(result, dict) and bool(result.get("error"))
+        took_ms = (time.perf_counter() - began) * 1000
+        emit(config.get("FunctionName", "unknown"), took_ms, error=failed, throttle=False)
+        return result
+
+    @functools.wraps(emit)
+    def throttled(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        if throttle and not duration_ms:  # one that was not run; the others are measured above
+            emit(name, duration_ms, error=error, throttle=throttle)
+
+    lambda_svc._execute_function_dispatch = measured
+    lambda_svc._emit_lambda_metrics = throttled
 
 
 def run_image_functions(bootstrap: Bootstrap) -> None:
