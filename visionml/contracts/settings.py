@@ -107,6 +107,17 @@ class NightSettings(_Record):
     """The most there are between these hours."""
 
 
+class FirewallSettings(_Record):
+    """What AWS WAF turns away in front of the API, beside AWS's own lists."""
+
+    requests_per_address: Annotated[int, Field(ge=10, le=2_000_000_000)] = 100_000
+    """In five minutes; a caller's whole back end may come from one address."""
+    blocked_countries: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...], BeforeValidator(_items)
+    ] = ()
+    """By ISO 3166 code; none unless named."""
+
+
 class ServingSettings(_Record):
     """The endpoint, its API and their limits."""
 
@@ -131,6 +142,7 @@ class ServingSettings(_Record):
     reserved_concurrency: Positive | None = None
     allowed_origins: Annotated[tuple[str, ...], BeforeValidator(_items)] = ()
     """Web origins that may call the API from a browser; none unless named."""
+    firewall: FirewallSettings = FirewallSettings()
     poll_seconds: Positive = 15
     """How often the deployment machine looks at an endpoint that is being updated."""
 

@@ -13,6 +13,7 @@ from visionml.cdk.units.api_cache import CacheClearing
 from visionml.cdk.units.api_functions import ApiFunctions
 from visionml.cdk.units.approvals import Approvals
 from visionml.cdk.units.challenger_scaling import ChallengerScaling
+from visionml.cdk.units.firewall import Firewall
 from visionml.cdk.units.handler import Handlers
 from visionml.cdk.units.image import seed, vision
 from visionml.cdk.units.log_group import log_group
@@ -92,6 +93,13 @@ class ServingStack(PlatformStack):
             names=self.names,
             functions=self.api_functions,
             logs_key=storage.keys.operations,
+        )
+        Firewall(
+            self,
+            "Firewall",
+            settings=settings.serving.firewall,
+            names=self.names,
+            stage=self.api.api.deployment_stage,
         )
         if settings.serving.cache_seconds:
             CacheClearing(self, "CacheClearing", handlers=handlers, api=self.api.api)

@@ -173,13 +173,6 @@ class InferenceApi(Construct):
     def _explain(self) -> None:
         callers = "Callers are programs with an API key under a usage plan; there are no users."
         acknowledge(self.api, {"AwsSolutions-APIG4": callers, "AwsSolutions-COG4": callers})
-        acknowledge(
-            self.api.deployment_stage,
-            {
-                "AwsSolutions-APIG3": "Requests without a key are refused and the others are "
-                "throttled and validated; a web ACL is not attached."
-            },
-        )
         policy = "arn:<AWS::Partition>:iam::aws:policy/service-role"
         acknowledge(
             self.api,
