@@ -19,10 +19,10 @@ from visionml.serving.sticky import pseudonym
 from visionml.serving.uploads import Uploaded
 
 # API Gateway waits 29 s, the function may run 28: an image in S3 takes up to 4, the endpoint's
-# weights up to 1, the last try begins within 2, connects within 1 and is given 19.
+# weights up to 2, the last try begins within 2, connects within 1 and is given 18.
 RETRY_SECONDS = 2.0
 CONNECT_SECONDS = 1
-READ_SECONDS = 19
+READ_SECONDS = 18
 
 environment = AdapterEnvironment.read()
 aws = Aws()

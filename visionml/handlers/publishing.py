@@ -13,7 +13,7 @@ from visionml.handlers.observability import metrics
 from visionml.serving.publisher import WAIT_SECONDS, Publisher
 from visionml.serving.sticky import Sticky
 
-WEIGHTS_TIMEOUT_SECONDS = 0.5
+WEIGHTS_TIMEOUT_SECONDS = 1.0
 """To connect, and to read: whoever waits for the weights would rather have an answer."""
 
 

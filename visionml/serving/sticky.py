@@ -16,6 +16,8 @@ from visionml.errors import VisionmlError
 
 WEIGHTS_SECONDS = 15.0
 """How long weights count as known: a change of traffic reaches all callers within this time."""
+AGAIN_SECONDS = 3.0
+"""When they are asked for again after they could not be had."""
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ class Sticky:
                 self._weights = self._read()
             except VisionmlError as error:  # what was known last is better than no answer
                 log.warning("The endpoint's weights are not known: %s", error)
+                self._until = now + min(self._seconds, AGAIN_SECONDS)
         return self._weights
 
 

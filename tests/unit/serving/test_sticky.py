@@ -76,7 +76,7 @@ def test_weights_are_read_seldom_and_survive_a_failure() -> None:
 
     sticky = Sticky(read, seconds=10, clock=lambda: now[0])
     seen = []
-    for moment in (0, 9, 10, 19, 20):
+    for moment in (0, 9, 10, 12, 13):
         now[0] = moment
         seen.append(sticky.variant("caller"))
     assert seen == ["ModelB", "ModelB", "ModelB", "ModelB", "ModelA"]
