@@ -1,6 +1,7 @@
 """Application Auto Scaling of an endpoint's variants."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from visionml.aws.errors import translated
 from visionml.contracts.scaling import (
@@ -13,8 +14,16 @@ from visionml.contracts.scaling import (
 )
 
 
+class Bounds(NamedTuple):
+    """Between how many instances a variant may scale."""
+
+    variant: str
+    minimum: int
+    maximum: int
+
+
 class Scaling:
-    """Lets variants of one endpoint follow their load, and stops that."""
+    """Lets variants of one endpoint follow their load, stops that, and tells what came of it."""
 
     def __init__(self, client: Any, endpoint: str) -> None:
         """Take a boto3 client of ``application-autoscaling``."""
@@ -70,6 +79,26 @@ class Scaling:
         """Stop it; its policy, alarms and schedule go with it."""
         with translated(f"stop the scaling of {variant} of {self._endpoint}"):
             self._client.deregister_scalable_target(**self._target(variant))
+
+    def bounds(self, variants: Iterable[str]) -> list[Bounds]:
+        """Return those of some variants that scale."""
+        ids = {resource_id(self._endpoint, variant): variant for variant in variants}
+        with translated(f"read the scalable targets of {self._endpoint}"):
+            found = self._client.describe_scalable_targets(
+                ServiceNamespace=NAMESPACE, ScalableDimension=DIMENSION, ResourceIds=list(ids)
+            )
+        return [
+            Bounds(ids[target["ResourceId"]], target["MinCapacity"], target["MaxCapacity"])
+            for target in found["ScalableTargets"]
+        ]
+
+    def activities(self, variant: str) -> list[dict[str, Any]]:
+        """Return a variant's scaling activities as AWS keeps them, the newest first."""
+        with translated(f"read the scaling activities of {variant} of {self._endpoint}"):
+            pages = self._client.get_paginator("describe_scaling_activities").paginate(
+                **self._target(variant)
+            )
+            return [dict(activity) for page in pages for activity in page["ScalingActivities"]]
 
     def _target(self, variant: str) -> dict[str, str]:
         return {

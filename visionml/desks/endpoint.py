@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from visionml.aws import endpoint, scaling
+from visionml.aws import endpoint
 from visionml.aws.endpoint import EndpointState
 from visionml.aws.errors import translated
+from visionml.aws.variant_scaling import Scaling
 from visionml.contracts.inference import ContainerPrediction
 from visionml.contracts.names import VARIANT_A
 from visionml.desks.card import Card
@@ -107,7 +108,7 @@ class Endpoint:
         running = {variant.name: variant.instances for variant in self.state().variants}
         rows = [
             {**each._asdict(), "instances": running.get(each.variant, 0)}
-            for each in scaling.bounds(self._platform.aws, self.name)
+            for each in self._scaling().bounds(running)
         ]
         columns = pd.Index(["variant", "minimum", "maximum", "instances"])
         return pd.DataFrame(rows, columns=columns).set_index("variant")
@@ -121,10 +122,13 @@ class Endpoint:
                 "what": activity["Description"],
                 "why": activity["Cause"],
             }
-            for activity in scaling.activities(self._platform.aws, self.name, variant)
+            for activity in self._scaling().activities(variant)
         ]
         columns = pd.Index(["started", "status", "what", "why"])
         return pd.DataFrame(rows, columns=columns).set_index("started")
+
+    def _scaling(self) -> Scaling:
+        return Scaling(self._platform.aws.client("application-autoscaling"), self.name)
 
     def invoke(self, image: bytes, *, content_type: str = "image/png") -> ContainerPrediction:
         """Send an image past the API, straight to the endpoint."""
