@@ -7,11 +7,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import commands, jobs, model_input, rollback, serving, training
+from benchmarks import commands, jobs, model_input, previews, rollback, serving, training
 from benchmarks.record import Machine, Report
 from visionml.errors import VisionmlError
 
 MEASUREMENTS = (
+    previews.previews_12mp,
+    previews.previews_2mp,
     model_input.model_input_12mp,
     model_input.model_input_2mp,
     serving.serving_throughput,
