@@ -48,10 +48,6 @@ class ServingStack(PlatformStack):
         self._notifications = monitoring.notifications
         self.hosting_role = self._hosting_role()
         self.endpoint = self._endpoint()
-        rules = ScalingRules.of(settings.serving, policy_name=self.names.name("invocations"))
-        self.scaling = VariantScaling(
-            self, "Scaling", endpoint=self.endpoint, names=self.names, rules=rules
-        )
         handlers = Handlers(
             self,
             "Handlers",
@@ -60,49 +56,9 @@ class ServingStack(PlatformStack):
             logs_key=storage.keys.operations,
             placement=network.placement,
         )
-        self.challenger = ChallengerScaling(self, "Challenger", handlers=handlers, rules=rules)
-        self.functions = ServingFunctions(
-            self,
-            "Functions",
-            handlers=handlers,
-            buckets=storage.buckets,
-            lineage=storage.lineage,
-        )
-        self.api_functions = ApiFunctions(
-            self,
-            "ApiFunctions",
-            handlers=handlers,
-            buckets=storage.buckets,
-            streams=storage.streams,
-            predictions=storage.predictions,
-        )
-        self.approvals = Approvals(self, "Approvals", handlers=handlers, lineage=storage.lineage)
-        self.machine = self._machine()
-        self.versions = VersionFunctions(
-            self,
-            "Versions",
-            handlers=handlers,
-            buckets=storage.buckets,
-            lineage=storage.lineage,
-            notifications=monitoring.notifications,
-        )
-        self.api = InferenceApi(
-            self,
-            "Inference",
-            settings=settings,
-            names=self.names,
-            functions=self.api_functions,
-            logs_key=storage.keys.operations,
-        )
-        Firewall(
-            self,
-            "Firewall",
-            settings=settings.serving.firewall,
-            names=self.names,
-            stage=self.api.api.deployment_stage,
-        )
-        if settings.serving.cache_seconds:
-            CacheClearing(self, "CacheClearing", handlers=handlers, api=self.api.api)
+        self._follow_load(handlers)
+        self._deploy(handlers)
+        self._answer(handlers)
         self.publish(
             {
                 "ApiUrl": self.api.api.url,
@@ -112,6 +68,60 @@ class ServingStack(PlatformStack):
                 "DeploymentMachineArn": self.machine.machine.state_machine_arn,
             }
         )
+
+    def _follow_load(self, handlers: Handlers) -> None:
+        """Scale both variants; the challenger's target comes and goes with it."""
+        rules = ScalingRules.of(self.settings.serving, policy_name=self.names.name("invocations"))
+        self.scaling = VariantScaling(
+            self, "Scaling", endpoint=self.endpoint, names=self.names, rules=rules
+        )
+        self.challenger = ChallengerScaling(self, "Challenger", handlers=handlers, rules=rules)
+
+    def _deploy(self, handlers: Handlers) -> None:
+        """Bring versions into production and back."""
+        buckets, lineage = self._storage.buckets, self._storage.lineage
+        self.functions = ServingFunctions(
+            self, "Functions", handlers=handlers, buckets=buckets, lineage=lineage
+        )
+        self.approvals = Approvals(self, "Approvals", handlers=handlers, lineage=lineage)
+        self.machine = self._machine()
+        self.versions = VersionFunctions(
+            self,
+            "Versions",
+            handlers=handlers,
+            buckets=buckets,
+            lineage=lineage,
+            notifications=self._notifications,
+        )
+
+    def _answer(self, handlers: Handlers) -> None:
+        """Answer requests: the API behind its firewall, its functions, its cache."""
+        storage, serving = self._storage, self.settings.serving
+        self.api_functions = ApiFunctions(
+            self,
+            "ApiFunctions",
+            handlers=handlers,
+            buckets=storage.buckets,
+            streams=storage.streams,
+            predictions=storage.predictions,
+        )
+        self.api = InferenceApi(
+            self,
+            "Inference",
+            settings=self.settings,
+            names=self.names,
+            functions=self.api_functions,
+            logs_key=storage.keys.operations,
+        )
+        Firewall(
+            self,
+            "Firewall",
+            settings=serving.firewall,
+            names=self.names,
+            stage=self.api.api.deployment_stage,
+        )
+        if serving.cache_seconds:
+            CacheClearing(self, "CacheClearing", handlers=handlers, api=self.api.api)
 
     def _hosting_role(self) -> SagemakerRole:
         hosting = SagemakerRole(
