@@ -210,8 +210,14 @@ class Drill:
                 action()
             except JobFailed as failure:
                 platform.say(failure.message)
-            outcome = _outcome(box)
-            _settle(flow, outcome)
+            outcome, ended = _outcome(box)
+            if outcome.active_version:
+                flow.answers_of(
+                    outcome.active_version,
+                    count=_SETTLED_ANSWERS,
+                    since=ended,
+                    seconds=_MESSAGE_SECONDS,
+                )
             box.wait(
                 lambda all_: any(_told_of(outcome, each) for each in all_),
                 seconds=_MESSAGE_SECONDS,
@@ -328,21 +334,15 @@ def _shift_labels(folder: Path) -> None:
         (folder / f"was-{label}").rename(folder / str((label + 1) % len(_SHIFTED_DIGITS)))
 
 
-def _outcome(box: Mailbox) -> DeploymentOutcome:
-    """Wait for the event that tells the end of a deployment."""
+def _outcome(box: Mailbox) -> tuple[DeploymentOutcome, datetime]:
+    """Wait for the event that tells the end of a deployment; return that and when it was sent."""
     ends = (DEPLOYMENT_ENDED,)
     box.wait(
         lambda all_: any(each.origin == "event" and each.title in ends for each in all_),
         seconds=_LONGEST_SECONDS,
     )
     told = next(each for each in box.messages if each.origin == "event" and each.title in ends)
-    return DeploymentOutcome.model_validate(told.body)
-
-
-def _settle(flow: Flow, outcome: DeploymentOutcome) -> None:
-    """Wait until the version in production has given the last answers."""
-    if outcome.active_version:
-        flow.answers_of(outcome.active_version, count=_SETTLED_ANSWERS, seconds=_MESSAGE_SECONDS)
+    return DeploymentOutcome.model_validate(told.body), told.sent
 
 
 def _told_of(outcome: DeploymentOutcome, message: Message) -> bool:

@@ -105,14 +105,19 @@ class Flow:
                     hint="Look at `table()` of the flow.",
                 )
 
-    def answers_of(self, version: str, *, count: int = 5, seconds: float = 60) -> None:
-        """Wait until a version has given the last `count` answers; raises as `wait` does."""
-        self.wait(
-            lambda all_: (
-                len(all_) >= count and all(each.version == version for each in all_[-count:])
-            ),
-            seconds=seconds,
-        )
+    def answers_of(
+        self, version: str, *, count: int = 5, since: datetime | None = None, seconds: float = 60
+    ) -> None:
+        """Wait until a version has given the last `count` answers; raises as `wait` does.
+
+        Only requests that were sent after `since` count.
+        """
+
+        def settled(all_: Sequence[Request]) -> bool:
+            last = [each for each in all_ if since is None or each.sent >= since][-count:]
+            return len(last) == count and all(each.version == version for each in last)
+
+        self.wait(settled, seconds=seconds)
 
     def table(self) -> pd.DataFrame:
         """Return one row per answered request, in the order of sending."""

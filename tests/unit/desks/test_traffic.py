@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -77,6 +78,15 @@ def test_leaving_the_context_ends_the_flow_and_waits_for_the_answers() -> None:
     table = running.table()
     assert len(table) >= 3
     assert set(table["error"]) == {""}
+
+
+def test_answers_to_requests_of_before_do_not_count() -> None:
+    with flow(always("7"), at_most_seconds=MOST_SECONDS) as running:
+        running.answers_of("good", count=3, seconds=10)
+        since = datetime.now(UTC)
+        running.answers_of("good", count=3, since=since, seconds=10)
+    table = running.table()
+    assert (table["sent"] >= since).sum() >= 3
 
 
 def test_what_never_shows_is_not_waited_for_longer_than_asked() -> None:
