@@ -104,3 +104,19 @@ def test_it_reads_images_in_s3_under_its_role_and_nowhere_else(
     assert answer["OriginalStatusCode"] == 422
     body = ErrorBody.model_validate_json(answer["OriginalMessage"])
     assert body.error.code == "s3_refused"
+
+
+def test_it_holds_several_versions_of_which_a_request_names_one(
+    world: World, model: dict[str, Any], tmp_path: Path
+) -> None:
+    for version in ("v1", "v2"):
+        folder = tmp_path / version
+        models.write_brightness_model(folder / "model", version=version)
+        archive = artefact.pack(folder / "model", folder / "model.tar.gz")
+        world.aws.s3.upload_file(str(archive), BUCKET, f"several/{version}.tar.gz")
+    several = {**model, "Mode": "MultiModel", "ModelDataUrl": f"s3://{BUCKET}/several/"}
+    serving = endpoint(world, several)
+    for version in ("v1", "v2", "v1"):
+        answer = world.ask(serving, LIGHT, ContentType="image/png", TargetModel=f"{version}.tar.gz")
+        prediction = ContainerPrediction.model_validate_json(answer)
+        assert (prediction.label, prediction.model_version) == ("light", version)
