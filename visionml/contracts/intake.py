@@ -72,3 +72,43 @@ class Refusal(BaseModel):
     file_size: Annotated[int, Field(ge=0)]
     """Bytes."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class RegionKind(StrEnum):
+    """What is hidden from everything after intake."""
+
+    FACE = "face"
+    TEXT = "text"
+
+
+class Region(BaseModel):
+    """A rectangle of an upright picture, in pixels, that shows a face or text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: RegionKind
+    top: Annotated[int, Field(ge=0)]
+    left: Annotated[int, Field(ge=0)]
+    height: Annotated[int, Field(gt=0)]
+    width: Annotated[int, Field(gt=0)]
+
+
+class RedactionMethod(StrEnum):
+    """How a region is hidden."""
+
+    BLUR = "blur"
+    BOX = "box"
+
+
+class RedactionRecord(BaseModel):
+    """What was hidden in one image, by which engine: it is kept, for audits, without the pixels."""
+
+    model_config = ConfigDict(frozen=True)
+
+    engine: str
+    method: RedactionMethod
+    looked_for: tuple[RegionKind, ...]
+    regions: tuple[Region, ...]
+    """As they were hidden, which is larger than as they were found."""
+    original_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    redacted_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

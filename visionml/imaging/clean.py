@@ -58,7 +58,9 @@ def cleaned(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Cleaned:
     content = _stripped(data, facts) if _may_stay(data, facts) else None
     copied = content is not None
     width, height = facts.upright_size
-    return Cleaned(content or _encoded_again(data, facts), facts.format, width, height, copied)
+    if content is None:
+        content = encoded(upright_srgb(data, facts), data, facts)
+    return Cleaned(content, facts.format, width, height, copied)
 
 
 def _may_stay(data: bytes, facts: ImageFacts) -> bool:
@@ -129,20 +131,31 @@ def _webp(data: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def _encoded_again(data: bytes, facts: ImageFacts) -> bytes:
+def upright_srgb(data: bytes, facts: ImageFacts) -> pyvips.Image:
+    """Return the whole picture in memory, upright, 8 bits, sRGB, with transparency if it has any.
+
+    Raises
+    ------
+    ImageRefused
+        ``reason`` is ``unreadable`` or ``truncated``.
+    """
     image = vips_source(data, facts)
     try:
         whole = image.copy_memory()
     except pyvips.Error as error:
         raise refusal(facts, error) from None
     whole.set_type(pyvips.GValue.gint_type, "orientation", facts.orientation)
-    whole = to_srgb(whole.autorot())
+    return to_srgb(whole.autorot())
+
+
+def encoded(image: pyvips.Image, like: bytes, facts: ImageFacts) -> bytes:
+    """Return a file of high quality without metadata, in the format of the file `like`."""
     if facts.format == "jpeg":
-        content: bytes = whole.jpegsave_buffer(Q=_QUALITY, subsample_mode="off", keep="none")
+        content: bytes = image.jpegsave_buffer(Q=_QUALITY, subsample_mode="off", keep="none")
     elif facts.format == "png":
-        content = whole.pngsave_buffer(keep="none")
+        content = image.pngsave_buffer(keep="none")
     else:
-        blocks = chunks(data, 12, "<4sI", padded=True, overhead=0)
+        blocks = chunks(like, 12, "<4sI", padded=True, overhead=0)
         lossless = any(name == b"VP8L" for name, _, _ in blocks)
-        content = whole.webpsave_buffer(Q=_QUALITY, lossless=lossless, keep="none")
+        content = image.webpsave_buffer(Q=_QUALITY, lossless=lossless, keep="none")
     return content
