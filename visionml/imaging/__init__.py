@@ -1,1 +1,1 @@
-"""Bytes become validated pixels: headers, inspection and model input. Pure: no AWS."""
+"""Bytes become validated pixels, previews and model input; people are hidden. Pure: no AWS."""
