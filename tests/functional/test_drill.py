@@ -36,7 +36,7 @@ def test_a_bad_model_that_passed_the_gates_is_stopped_by_its_alarm(
     assert seen.failed > 0 or fault != "brittle"
     times = seen.times()
     assert (times["took"] > 0).all()
-    assert {"Plan", "Wait", "Probe"} <= set(times.index)
+    assert {"Wait", "Probe"} <= set(times.index)
     record = session.models.open(bad[fault])
     package = Packages(session.aws.sagemaker).describe(record.model_package_arn)
     assert package.approval == "Rejected"
