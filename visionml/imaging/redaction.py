@@ -13,7 +13,6 @@ from typing import Protocol
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from visionml.contracts.intake import RedactionMethod, RedactionRecord, Region, RegionKind
 from visionml.imaging.clean import cleaned, encoded, upright_srgb
@@ -123,7 +122,7 @@ def _blurred(part: Pixels) -> Pixels:
     rows, columns = np.arange(0, height, side), np.arange(0, width, side)
     sums = np.add.reduceat(np.add.reduceat(part.astype(np.float32), rows, axis=0), columns, axis=1)
     counts = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
-    grid = (sums / counts[..., np.newaxis]).repeat(side, axis=0).repeat(side, axis=1)
-    smooth = ndimage.gaussian_filter(grid[:height, :width], (side / 3, side / 3, 0))
-    result: Pixels = smooth.round().astype(np.uint8)
+    grid = pyvips.Image.new_from_array(sums / counts[..., np.newaxis])
+    smooth = grid.resize(width / grid.width, vscale=height / grid.height, kernel="linear")
+    result: Pixels = smooth.rint().cast("uchar").numpy().reshape(part.shape)
     return result

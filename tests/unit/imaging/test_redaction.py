@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 from itertools import product
 
 import numpy as np
@@ -146,3 +148,15 @@ def test_an_image_that_shows_nothing_is_cleaned_only() -> None:
     assert result.record.regions == ()
     assert b"secret" not in result.content
     assert np.array_equal(opened(result.content), opened(data))
+
+
+def test_without_the_offline_engine_no_library_is_needed_that_the_jobs_image_lacks() -> None:
+    program = (
+        "import sys\n"
+        "from visionml.imaging import clean, inspect, previews, redaction\n"
+        "print(sorted({'scipy', 'skimage', 'PIL', 'pandas'} & set(sys.modules)))\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout == "[]\n"
