@@ -79,7 +79,7 @@ $(PEERS): Makefile
 	@$(find_python); \
 	if ! .venv-peers/bin/python -c 'import pip' >/dev/null 2>&1; then "$$python" -m venv --clear .venv-peers; fi
 	@.venv-peers/bin/python $(PIP) install --quiet litserve==0.2.19 bentoml==1.4.39 onnxruntime==1.31.0 \
-		numpy==2.4.6 pillow pydantic
+		"ray[serve]==2.60.0" numpy==2.4.6 pillow pydantic
 	@touch $@
 
 .PHONY: lock

@@ -47,6 +47,19 @@ class Caller:
         self._request = head.encode() + body
         self._connections = connections
 
+    def warm_up(self, seconds: float, *, patience_seconds: float = 60.0) -> None:
+        """Send for a while; a server that takes connections before it answers is waited for."""
+        give_up = time.perf_counter() + patience_seconds
+        while True:
+            try:
+                self.closed_loop(seconds)
+            except (OSError, RuntimeError):
+                if time.perf_counter() > give_up:
+                    raise
+                time.sleep(0.5)
+            else:
+                return
+
     def closed_loop(self, seconds: float) -> Load:
         """Send on every connection as soon as its answer is there."""
         return self._connected(seconds, every=None)

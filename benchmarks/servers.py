@@ -57,15 +57,16 @@ def ours(base: Path, **variables: str) -> Iterator[Server]:
 
 PEERS = ("FastAPI", "LitServe", "BentoML", "multi-model-server", "TorchServe", "Ray Serve")
 _INTERPRETERS = (Path(sys.executable), ROOT / ".venv-peers" / "bin" / "python")
-_SERVED = {name: f"{name.lower()}_server" for name in PEERS[:3]}
+_SERVED = {"FastAPI": "fastapi", "LitServe": "litserve", "BentoML": "bentoml", "Ray Serve": "ray"}
+"""The peers that can be measured, and the package of each."""
 
 
 def installed() -> Iterator[tuple[str, Path]]:
     """Yield the peers that can be started, and the Python that has them: `make peers`."""
-    for name in _SERVED:
+    for name, package in _SERVED.items():
         for python in _INTERPRETERS:
             if python.exists() and not subprocess.call(
-                [str(python), "-c", f"import {name.lower()}"], stderr=subprocess.DEVNULL
+                [str(python), "-c", f"import {package}"], stderr=subprocess.DEVNULL
             ):
                 yield name, python
                 break
@@ -75,7 +76,7 @@ def installed() -> Iterator[tuple[str, Path]]:
 def peer(name: str, python: Path, model: Path) -> Iterator[Server]:
     """Serve the model as most people write it with one of the peers."""
     port = _free_port()
-    command = [str(python), "-m", f"benchmarks.{_SERVED[name]}", str(model), str(port)]
+    command = [str(python), "-m", f"benchmarks.{_SERVED[name]}_server", str(model), str(port)]
     with _running(command, port, {"BENTOML_DO_NOT_TRACK": "True"}) as server:
         yield server
 

@@ -57,7 +57,7 @@ def _rows() -> tuple[Row, Row]:
             port = stack.enter_context(servers.peer(name, python, model)).port
             callers[name] = _peer_caller(name, port, image)
         for caller in callers.values():
-            caller.closed_loop(_WARM_UP_SECONDS)
+            caller.warm_up(_WARM_UP_SECONDS)
         rates: dict[str, list[float]] = {"limit": [], **{name: [] for name in callers}}
         tails: dict[str, list[float]] = {"limit": [], **{name: [] for name in callers}}
         for _ in range(_ROUNDS):
