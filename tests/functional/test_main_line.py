@@ -60,9 +60,10 @@ def test_a_promotion_serves_what_was_asked_for_and_moves_the_active_version(
 ) -> None:
     assert promoted.outcome == "promoted"
     assert promoted.active_version == trained.run.run_id == platform.session.models.active()
+    assert promoted.endpoint_config_name == platform.session.names.deployed(promoted.deployment_id)
     state = endpoint.describe(platform.session.aws.sagemaker, platform.session.names.endpoint)
     assert state.in_service
-    assert state.config_name == platform.session.names.deployed(promoted.deployment_id)
+    assert platform.session.models.serving().version == trained.run.run_id
 
 
 def test_the_api_reads_images_with_the_promoted_model(
@@ -195,7 +196,10 @@ def test_a_package_that_is_not_approved_is_not_deployed(
 def test_promoting_the_active_version_again_changes_nothing(
     platform: Deployed, promoted: DeploymentOutcome
 ) -> None:
+    sagemaker, name = platform.session.aws.sagemaker, platform.session.names.endpoint
+    before = endpoint.describe(sagemaker, name)
     outcome = platform.session.models.promote(promoted.model_version, on_step=lambda _: None)
     assert outcome.outcome == "unchanged"
     assert outcome.active_version == promoted.model_version
-    assert outcome.endpoint_config_name == promoted.endpoint_config_name
+    assert outcome.endpoint_config_name == before.config_name
+    assert endpoint.describe(sagemaker, name).config_name == before.config_name

@@ -55,6 +55,7 @@ def ask(world: World, endpoint: str, word: str, body: bytes = b"x") -> str:
 
 
 def log(world: World, endpoint: str) -> list[str]:
+    """Return what the containers say of models that they load and unload."""
     group = f"/aws/sagemaker/Endpoints/{endpoint}"
     streams = world.aws.logs.describe_log_streams(logGroupName=group)["logStreams"]
     return [
@@ -63,6 +64,7 @@ def log(world: World, endpoint: str) -> list[str]:
         for event in world.aws.logs.get_log_events(
             logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
         )["events"]
+        if event["message"].startswith(("loaded ", "unloaded "))
     ]
 
 

@@ -33,7 +33,9 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
         except ImageRefused as error:
             outcome = outcome or error.reason
     print(json.dumps([path.name, outcome]), flush=True)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+# getrusage's figure would be that of the process which started this one, where that is larger
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+peak = int(status["VmHWM"].split()[0]) * 1024
 print(json.dumps(["peak", peak]))
 """
 
