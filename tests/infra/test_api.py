@@ -10,6 +10,7 @@ from tests.fakes.cloudformation import text
 from tests.infra.conftest import Synthesised
 from visionml.cdk.units.api_cache import key_headers
 from visionml.cdk.units.api_refusals import explain_refusals
+from visionml.contracts.events import DEPLOYMENT_SOURCE
 from visionml.contracts.inference import IMAGE_TYPES, INLINE_IMAGE_BYTES, ErrorBody
 from visionml.contracts.names import Names
 from visionml.contracts.settings import ServingSettings
@@ -267,3 +268,18 @@ def test_models_are_in_one_piece_and_in_draft_4(prod: Synthesised) -> None:
     for each in models:
         written = json.dumps(each["Schema"])
         assert not [name for name in ("$ref", "$defs", "null", "title") if f'"{name}"' in written]
+
+
+def test_answers_are_forgotten_with_a_version_and_at_the_end_of_a_deployment(
+    environment: Synthesised,
+) -> None:
+    names = Names.of(environment.settings)
+    patterns = {
+        rule["Name"]: rule["EventPattern"]
+        for rule in environment.properties("AWS::Events::Rule", stack="Serving")
+        if rule["Name"].startswith(names.prefix) and "cache-clearing" in rule["Name"]
+    }
+    assert {each["source"][0] for each in patterns.values()} == {"aws.ssm", DEPLOYMENT_SOURCE}
+    assert patterns[names.name("cache-clearing")]["detail"]["name"] == [
+        names.active_version_parameter
+    ]

@@ -1,4 +1,4 @@
-"""Clears the API's cache once another version is in production."""
+"""Clears the API's cache once other models may be in production."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 

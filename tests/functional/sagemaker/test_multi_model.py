@@ -115,7 +115,10 @@ def test_models_spread_over_instances_and_leave_them_without_caching(
     endpoint = serving(world, prefix, count=2, CAPACITY="1")
     for word in "abab":
         assert ask(world, endpoint, word).startswith(f"{word} of 1")
-    assert sorted(log(world, endpoint)) == ["loaded a", "loaded b"]
+    until(
+        lambda: {"log": log(world, endpoint)},
+        lambda seen: sorted(seen["log"]) == ["loaded a", "loaded b"],
+    )
     leaving = serving(world, prefix, cached=False)
     assert ask(world, leaving, "a").startswith("a of 1")
     until(

@@ -7,13 +7,14 @@ from typing import Any
 
 from aws_cdk import Duration, Stack
 from aws_cdk.aws_apigateway import MethodDeploymentOptions, RestApi
-from aws_cdk.aws_events import EventPattern, Rule
-from aws_cdk.aws_events_targets import LambdaFunction
+from aws_cdk.aws_events import EventPattern
 from constructs import Construct
 
 from visionml.cdk.units.handler import Handlers
 from visionml.cdk.units.permissions import allow
+from visionml.cdk.units.rules import run_on
 from visionml.contracts.environment import CacheClearerEnvironment
+from visionml.contracts.events import DEPLOYMENT_ENDED, DEPLOYMENT_SOURCE
 from visionml.contracts.experiments import CALLER_HEADER
 from visionml.contracts.inference import ATTEMPT_HEADER, HASH_HEADER, VERSION_HEADER
 from visionml.contracts.names import API_STAGE, METRIC_NAMESPACE
@@ -60,7 +61,7 @@ def key_headers(serving: ServingSettings) -> dict[str, bool]:
 
 
 class CacheClearing(Construct):
-    """Forgets every answer when another version is in production."""
+    """Forgets every answer when another version is in production, and when a deployment ends."""
 
     def __init__(
         self,
@@ -86,10 +87,11 @@ class CacheClearing(Construct):
         cache = f"/restapis/{api.rest_api_id}/stages/{API_STAGE}/cache/data"
         resource = f"arn:{stack.partition}:apigateway:{stack.region}::{cache}"
         allow(clearer.role, ["apigateway:DELETE"], [resource])
-        Rule(
+        run_on(
             self,
-            "Rule",
-            rule_name=names.name("cache-clearing"),
+            "ActiveVersion",
+            clearer,
+            name=names.name("cache-clearing"),
             description="active-version was written: answers of another model are forgotten.",
             event_pattern=EventPattern(
                 source=["aws.ssm"],
@@ -99,5 +101,12 @@ class CacheClearing(Construct):
                     "operation": ["Create", "Update", "Delete"],
                 },
             ),
-            targets=[LambdaFunction(clearer.function)],
+        )
+        run_on(
+            self,
+            "DeploymentEnded",
+            clearer,
+            name=names.name("cache-clearing-deployed"),
+            description="A deployment has ended: answers of a canary or challenger are forgotten.",
+            event_pattern=EventPattern(source=[DEPLOYMENT_SOURCE], detail_type=[DEPLOYMENT_ENDED]),
         )
