@@ -1,31 +1,17 @@
 """How long a rollback takes under traffic: from the decision to all answers by the old version."""
 
-import contextlib
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.platform import platform
 from benchmarks.record import Row, row
-from visionml import workbench
 from visionml.contracts.deployment import DeploymentOutcome
 from visionml.desks.datasets import Sample
 from visionml.desks.watched import Watched
 from visionml.errors import VisionmlError
-from visionml.local import control
-from visionml.local.state import FOLDER, Project
 from visionml.workbench import Session
 
 ROUNDS = 5
 REQUESTS_PER_SECOND = 50
-
-_SETTINGS = {
-    "training.gates.minimum_accuracy": 0,
-    "training.gates.minimum_macro_recall": 0,
-    "training.gates.minimum_worst_class_recall": 0,
-    "training.gates.maximum_calibration_error": 1,
-    "serving.rollout.strategy": "all_at_once",
-}
-"""The models need not be good; they are promoted only to be gone back to."""
 
 
 def rollback_seconds() -> Row:
@@ -36,7 +22,7 @@ def rollback_seconds() -> Row:
     VisionmlError
         A request failed meanwhile.
     """
-    with _platform() as session:
+    with platform() as session:
         dataset = session.datasets.import_source(
             session.datasets.write_digits(Path("digits")), name="digits"
         )
@@ -59,16 +45,3 @@ def _rolled_back(session: Session, to: str, samples: list[Sample]) -> float:
     if seen.failed or session.models.active() != to:
         raise VisionmlError(f"{seen.failed} requests failed while going back to {to}.")
     return seen.seconds_to_settle()
-
-
-@contextlib.contextmanager
-def _platform() -> Iterator[Session]:
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        project = Project(Path(folder) / FOLDER)
-        try:
-            control.up(project)
-            session = workbench.open("local", overrides=_SETTINGS, say=lambda _line: None)
-            session.stacks.deploy()
-            yield session
-        finally:
-            control.down(project)
