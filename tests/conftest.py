@@ -1,8 +1,11 @@
 """How the suite is spread over processes: tests that share something costly stay together."""
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import Producer
+
+settings.load_profile("ci")  # no deadlines, and the same examples each time, on any machine
 
 _TOGETHER = ("tests/functional/sagemaker/", "tests/functional/", "tests/infra/")
 """Tests on one embedded AWS of their own, on one platform, and on one synthesised app."""
