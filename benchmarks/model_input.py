@@ -1,7 +1,6 @@
 """Model input: decode, cover-crop to 224 x 224, normalise to float32; images a second, one core."""
 
 import io
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -9,6 +8,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps
 
+from benchmarks.interleaved import rates
 from benchmarks.photos import photo
 from benchmarks.record import Row, row
 from visionml.contracts.model import InputRecord
@@ -64,10 +64,7 @@ def _measured(size: str) -> Row:
         "Pillow at its best": partial(_pillow_at_its_best, data),
         "Pillow": partial(_pillow, data),
     }
-    samples: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(_ROUNDS):
-        for name, work in candidates.items():
-            samples[name].append(_rate(work))
+    samples = rates(candidates, rounds=_ROUNDS, seconds=_SLICE_SECONDS)
     return row(
         f"model_input_{size}",
         "images/s",
@@ -75,12 +72,3 @@ def _measured(size: str) -> Row:
         higher_is_better=True,
         peers=("Pillow at its best", "Pillow", "sharp"),
     )
-
-
-def _rate(work: Callable[[], object]) -> float:
-    work()
-    count, began = 0, time.process_time()
-    while (elapsed := time.process_time() - began) < _SLICE_SECONDS:
-        work()
-        count += 1
-    return count / elapsed

@@ -5,7 +5,6 @@ size" decodes the file for each of them anew, as most tutorials do.
 """
 
 import io
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -14,6 +13,7 @@ import pyvips
 import simplejpeg
 from PIL import Image
 
+from benchmarks.interleaved import rates
 from benchmarks.photos import photo
 from benchmarks.record import Row, row
 from visionml.imaging.header import read_header
@@ -102,10 +102,7 @@ def _measured(size: str) -> Row:
         "pyvips a size": partial(_pyvips_a_size, data),
         "Pillow a size": partial(_pillow_a_size, data),
     }
-    samples: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(_ROUNDS):
-        for name, work in candidates.items():
-            samples[name].append(_rate(work))
+    samples = rates(candidates, rounds=_ROUNDS, seconds=_SLICE_SECONDS)
     return row(
         f"previews_{size}",
         "images/s",
@@ -113,12 +110,3 @@ def _measured(size: str) -> Row:
         higher_is_better=True,
         peers=("pyvips", "Pillow at its best", "pyvips a size", "Pillow a size", "sharp"),
     )
-
-
-def _rate(work: Callable[[], object]) -> float:
-    work()
-    count, began = 0, time.process_time()
-    while (elapsed := time.process_time() - began) < _SLICE_SECONDS:
-        work()
-        count += 1
-    return count / elapsed

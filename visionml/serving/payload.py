@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -16,6 +16,7 @@ from visionml.contracts.inference import (
 )
 from visionml.errors import RequestRefused
 
+_Model = TypeVar("_Model", bound=BaseModel)
 _ANY_IMAGE = "application/x-image"
 _JSON_HINT = (
     'Send {"image": "<the image in base64>"}, {"s3": "<what POST /uploads gave>"}, or the image '
@@ -116,17 +117,29 @@ def check_size(length: int, limit: int, hint: str = "") -> None:
 
 
 def _named(body: bytes) -> bytes | str:
+    found = parsed(_Json, body, hint=_JSON_HINT)
+    if found.s3 is not None:
+        return found.s3
     try:
-        found = _Json.model_validate_json(body)
-        if found.s3 is not None:
-            return found.s3
         return base64.b64decode(found.image or "", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _bad(f"The field image is not valid base64: {error}.", _JSON_HINT) from None
+
+
+def parsed(model: type[_Model], body: bytes, *, hint: str, what: str = "not a request") -> _Model:
+    """Return what a JSON body holds; the refusal does not repeat what was sent.
+
+    Raises
+    ------
+    RequestRefused
+        400: it is not what the model asks for.
+    """
+    try:
+        return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
-        raise _bad(f"The JSON is not a request: {where}: {first['msg']}.") from None
-    except (binascii.Error, ValueError) as error:
-        raise _bad(f"The field image is not valid base64: {error}.") from None
+        raise _bad(f"The JSON is {what}: {where}: {first['msg']}.", hint) from None
 
 
 def _checked_hash(image: bytes, stated: str) -> str:
@@ -150,5 +163,5 @@ def _unserved(kind: str) -> RequestRefused:
     )
 
 
-def _bad(message: str) -> RequestRefused:
-    return RequestRefused(message, code="invalid_json", status=400, hint=_JSON_HINT)
+def _bad(message: str, hint: str) -> RequestRefused:
+    return RequestRefused(message, code="invalid_json", status=400, hint=hint)

@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import ValidationError
-
 from visionml.aws.s3 import Objects, uri
 from visionml.aws.table import Item, Table
 from visionml.contracts.experiments import KeptAnswer, LabelCount, ToldTruth, Truth
 from visionml.contracts.inference import InferenceEvent
 from visionml.contracts.layout import EVALUATION_REPORT, run_evaluation
 from visionml.errors import Conflict, NotFound, RequestRefused, Unavailable
+from visionml.serving.payload import parsed
 
 _ANSWER, _TRUTH = "ANSWER", "TRUTH"
 _ATTEMPTS = 5
@@ -40,17 +39,12 @@ def truth_of(body: bytes) -> Truth:
     RequestRefused
         400: it is none.
     """
-    try:
-        return Truth.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "body"
-        raise RequestRefused(
-            f"The JSON is no truth: {where}: {first['msg']}.",
-            code="invalid_json",
-            status=400,
-            hint='Send {"label": "<what the image really shows>"}.',
-        ) from None
+    return parsed(
+        Truth,
+        body,
+        hint='Send {"label": "<what the image really shows>"}.',
+        what="no truth",
+    )
 
 
 class ReportedClasses:

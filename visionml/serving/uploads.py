@@ -2,13 +2,11 @@
 
 import uuid
 
-from pydantic import ValidationError
-
 from visionml.aws.s3 import Objects, parse_uri, uri
 from visionml.contracts.inference import INLINE_IMAGE_BYTES, Upload, UploadRequest
 from visionml.contracts.layout import INFERENCE_UPLOADS
 from visionml.errors import AccessDenied, InvalidInput, NotFound, RequestRefused
-from visionml.serving.payload import check_size
+from visionml.serving.payload import check_size, parsed
 
 EXPIRES_SECONDS = 300
 
@@ -21,17 +19,11 @@ def upload_request(body: bytes) -> UploadRequest:
     RequestRefused
         400: it is not one.
     """
-    try:
-        return UploadRequest.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "body"
-        raise RequestRefused(
-            f"The JSON is not a request: {where}: {first['msg']}.",
-            code="invalid_json",
-            status=400,
-            hint='Send {"content_type": "image/jpeg", "bytes": <how many the image has>}.',
-        ) from None
+    return parsed(
+        UploadRequest,
+        body,
+        hint='Send {"content_type": "image/jpeg", "bytes": <how many the image has>}.',
+    )
 
 
 def issue(request: UploadRequest, *, objects: Objects, bucket: str, limit: int) -> Upload:

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from visionml.cdk.units.handler import Handlers
 from visionml.cdk.units.permissions import allow
-from visionml.cdk.units.rules import run_on
+from visionml.cdk.units.rules import active_version_written, run_on
 from visionml.contracts.environment import CacheClearerEnvironment
 from visionml.contracts.events import DEPLOYMENT_ENDED, DEPLOYMENT_SOURCE
 from visionml.contracts.experiments import CALLER_HEADER
@@ -93,14 +93,7 @@ class CacheClearing(Construct):
             clearer,
             name=names.name("cache-clearing"),
             description="active-version was written: answers of another model are forgotten.",
-            event_pattern=EventPattern(
-                source=["aws.ssm"],
-                detail_type=["Parameter Store Change"],
-                detail={
-                    "name": [names.active_version_parameter],
-                    "operation": ["Create", "Update", "Delete"],
-                },
-            ),
+            event_pattern=active_version_written(names, ("Create", "Update", "Delete")),
         )
         run_on(
             self,

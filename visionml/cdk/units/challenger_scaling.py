@@ -1,18 +1,17 @@
 """The challenger's instances follow its load: it comes and goes, so a function sees to it."""
 
 from aws_cdk import Duration, Stack
-from aws_cdk.aws_events import EventPattern, Schedule
+from aws_cdk.aws_events import Schedule
 from aws_cdk.aws_iam import Role
 from constructs import Construct
 
 from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.permissions import allow, arn, look_at_alarms, use_endpoint
-from visionml.cdk.units.rules import run_on
+from visionml.cdk.units.rules import execution_ended, run_on
 from visionml.contracts.environment import ChallengerScalerEnvironment
 from visionml.contracts.names import METRIC_NAMESPACE
 from visionml.contracts.scaling import ScalingRules
 
-_ENDED = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 _UNNAMED = "Application Auto Scaling gives scalable targets, and their alarms, names of its own."
 
 
@@ -51,11 +50,7 @@ class ChallengerScaling(Construct):
             self.scaler,
             name=names.name("challenger-scaling"),
             description="A deployment has ended: there may be a challenger, or none any more.",
-            event_pattern=EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={"stateMachineArn": [machine], "status": _ENDED},
-            ),
+            event_pattern=execution_ended(machine),
         )
         run_on(
             self,

@@ -1,7 +1,7 @@
 """What keeps active-version true, and what cleans up after deployments; each with its events."""
 
 from aws_cdk import Duration, Stack
-from aws_cdk.aws_events import EventPattern, Schedule
+from aws_cdk.aws_events import Schedule
 from constructs import Construct
 
 from visionml.cdk.units.buckets import Buckets
@@ -17,7 +17,7 @@ from visionml.cdk.units.permissions import (
     read_champion,
     watch_executions,
 )
-from visionml.cdk.units.rules import run_on
+from visionml.cdk.units.rules import active_version_written, execution_ended, run_on
 from visionml.contracts.environment import (
     DeploymentCleanerEnvironment,
     VersionWatcherEnvironment,
@@ -26,7 +26,6 @@ from visionml.contracts.names import METRIC_NAMESPACE
 
 _SERVICE = "promotion"
 _LOOK_EVERY_MINUTES = 15
-_ENDED = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
 
 class VersionFunctions(Construct):
@@ -120,14 +119,7 @@ class VersionFunctions(Construct):
             self.watcher,
             name=names.name("active-version-set"),
             description="active-version was written, by whomever.",
-            event_pattern=EventPattern(
-                source=["aws.ssm"],
-                detail_type=["Parameter Store Change"],
-                detail={
-                    "name": [names.active_version_parameter],
-                    "operation": ["Create", "Update"],
-                },
-            ),
+            event_pattern=active_version_written(names, ("Create", "Update")),
         )
         run_on(
             self,
@@ -135,11 +127,7 @@ class VersionFunctions(Construct):
             self.watcher,
             name=names.name("deployment-ended"),
             description="A deployment has ended, however it did.",
-            event_pattern=EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={"stateMachineArn": [self._machine], "status": _ENDED},
-            ),
+            event_pattern=execution_ended(self._machine),
         )
         run_on(
             self,
