@@ -273,3 +273,63 @@ class DeploymentCleanerEnvironment(HandlerEnvironment):
     deployment_machine_arn: str
     models_days: int
     """How long a retired model can be put back into production."""
+
+
+class UploadReceiverEnvironment(ApiEnvironment):
+    """``handlers/upload_receiver.py``: takes images, or says where to send them."""
+
+    images_bucket: str
+    upload_limit_bytes: int
+    pseudonym_secret: str
+
+
+class ImageReaderEnvironment(ApiEnvironment):
+    """``handlers/image_reader.py``: tells of images that intake has seen."""
+
+    images_bucket: str
+    images_table: str
+    pseudonym_secret: str
+    link_seconds: int
+
+
+class IntakeEnvironment(HandlerEnvironment):
+    """``intake/receiver.py``: looks at every upload."""
+
+    images_bucket: str
+    originals_bucket: str
+    """"" where unredacted originals are not kept."""
+    images_table: str
+    detection_machine_arn: str
+    pseudonym_secret: str
+    upload_limit_bytes: int
+    pixel_limit: int
+    preview_sizes: str
+    """With commas between them."""
+    redaction: str
+    """JSON of ``RedactionSettings``."""
+    records_days: int
+
+
+class ImageProcessorEnvironment(HandlerEnvironment):
+    """``handlers/image_processor.py``: says which animal an image shows."""
+
+    images_bucket: str
+    rules: str
+    """JSON of ``DetectorRules``."""
+
+
+class FileManagerEnvironment(HandlerEnvironment):
+    """``handlers/file_manager.py``: puts an image into the folder of its animal."""
+
+    images_bucket: str
+    images_table: str
+    preview_sizes: str
+    """With commas between them; the notification shows the middle one."""
+
+
+class NotificationServiceEnvironment(HandlerEnvironment):
+    """``handlers/notification_service.py``: tells people of images that they should look at."""
+
+    images_bucket: str
+    uncertain_topic_arn: str
+    link_seconds: int

@@ -8,6 +8,11 @@ bucket ``datasets``   ``manifests/{dataset}/{version}/`` manifest.jsonl, dataset
                       ``prepared/{dataset}/{version}/{size}/{job}/{split}/part-*.npy|.jsonl``
 bucket ``models``     ``runs/{run}/`` output/JOB/output/model.tar.gz, checkpoints/,
                       evaluation/report.json
+bucket ``images``     ``uploads/`` whatever is sent, until intake has looked;
+                      ``quarantine/{image}`` and ``quarantine/{image}.reason.json``;
+                      ``accepted/{image}.{format}``, clean, until the detector has looked;
+                      ``cats/``, ``dogs/``, ``others/``; ``previews/{size}/{image}.jpg``
+bucket ``originals``  ``{image}``, as sent, where redaction keeps what it has hidden
 ====================  ===========================================================
 """
 
@@ -19,6 +24,10 @@ EVALUATION_REPORT = "report.json"
 ARTEFACT = "model.tar.gz"
 INFERENCE_UPLOADS = "inference/"
 """The prefix in the raw bucket of images that are too large for a request."""
+UPLOADS = "uploads/"
+QUARANTINE = "quarantine/"
+ACCEPTED = "accepted/"
+PREVIEWS = "previews/"
 
 
 def raw_images(dataset: str) -> str:
@@ -74,3 +83,28 @@ def run_checkpoints(run_id: str) -> str:
 def run_evaluation(run_id: str) -> str:
     """Return the prefix of a run's evaluation report."""
     return f"runs/{run_id}/evaluation"
+
+
+def quarantined(image_id: str) -> str:
+    """Return the key of a refused file in the images bucket."""
+    return f"{QUARANTINE}{image_id}"
+
+
+def quarantine_reason(image_id: str) -> str:
+    """Return the key of the record beside a refused file that says why."""
+    return f"{quarantined(image_id)}.reason.json"
+
+
+def accepted_image(image_id: str, image_format: str) -> str:
+    """Return the key of a clean image that the detector has not looked at yet."""
+    return f"{ACCEPTED}{image_id}.{image_format}"
+
+
+def organised_image(folder: str, image_id: str, image_format: str) -> str:
+    """Return the key of an image in a folder such as ``cats/``."""
+    return f"{folder}{image_id}.{image_format}"
+
+
+def preview_image(image_id: str, size: int) -> str:
+    """Return the key of an image's preview in the images bucket."""
+    return f"{PREVIEWS}{size}/{image_id}.jpg"

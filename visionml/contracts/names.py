@@ -59,12 +59,17 @@ class Names:
         """Return the names that follow from the settings."""
         return cls(settings.prefix, settings.environment, settings.region)
 
+    @classmethod
+    def of_detector(cls, settings: Settings) -> "Names":
+        """Return the names of the detector's functions, machine and topic."""
+        return cls(settings.detector.prefix, settings.environment, settings.region)
+
     def name(self, resource: str) -> str:
         """Return the physical name of a resource, such as ``adapter``."""
         return f"{self.prefix}-{resource}-{self.environment}-{self.region}"
 
     def bucket(self, resource: str, account: str) -> str:
-        """Return the name of a bucket: ``raw``, ``datasets``, ``models``, ``results`` or ``logs``.
+        """Return the name of a bucket, such as ``raw``, ``datasets`` or ``images``.
 
         Bucket names are global, so they end with the account.
         """
@@ -121,6 +126,41 @@ class Names:
     def predictions_table(self) -> str:
         """The DynamoDB table of predictions that somebody will collect."""
         return self.name("predictions")
+
+    @property
+    def images_table(self) -> str:
+        """The DynamoDB table of the images that intake has seen."""
+        return self.name("images")
+
+    @property
+    def intake_queue(self) -> str:
+        """The SQS queue of uploads that intake has to look at."""
+        return self.name("intake")
+
+    @property
+    def failed_intake_queue(self) -> str:
+        """The SQS queue of uploads that intake could not deal with."""
+        return self.name("failed-intake")
+
+    @property
+    def images_api(self) -> str:
+        """The API that takes uploads and tells of images; its key has the same name."""
+        return self.name("images-api")
+
+    @property
+    def pseudonym_secret(self) -> str:
+        """The secret under which users' names are hashed."""
+        return self.name("pseudonyms")
+
+    @property
+    def detection_machine(self) -> str:
+        """The state machine that sorts an accepted image: one of the detector's names."""
+        return self.name("detection")
+
+    @property
+    def uncertain_topic(self) -> str:
+        """The SNS topic of images that a person should look at: one of the detector's names."""
+        return self.name("uncertain")
 
     @property
     def training_machine(self) -> str:

@@ -15,7 +15,9 @@ from pydantic import (
 )
 
 from visionml.contracts.dataset import DatasetName
+from visionml.contracts.detector import DetectorRules
 from visionml.contracts.gates import Gates, Share
+from visionml.contracts.intake import RedactionMethod, RegionKind
 from visionml.contracts.model import LARGEST_IMAGE_SIZE, SMALLEST_IMAGE_SIZE
 from visionml.errors import SettingsInvalid
 
@@ -158,6 +160,12 @@ class AlarmSettings(_Record):
     rollback_period_seconds: Literal[10, 30, 60, 120, 300] = 60
     """Of the alarms that take a rollout back; shorter ones than 60 make sense where metrics come
     faster than CloudWatch's."""
+    intake_errors: Positive = 10
+    """Of intake's function, in five minutes."""
+    intake_duration_ms: Positive = 20_000
+    """Of a batch, on average."""
+    quarantine_share: Share = 0.2
+    """Of the files that intake looks at."""
     email: str | None = None
 
 
@@ -167,6 +175,17 @@ class RetentionSettings(_Record):
     images_days: Positive = 90
     results_days: Positive = 30
     previews_days: Positive = 365
+    infrequent_days: Annotated[int, Field(ge=30)] = 30
+    """After how many the images in the folders of animals become cheaper to keep, dearer to read."""
+    archive_days: Annotated[int, Field(ge=60)] = 90
+    """After how many they go to Glacier Instant Retrieval."""
+    organised_days: Positive = 730
+    """How long the detector's folders keep an image."""
+    quarantine_days: Positive = 30
+    originals_days: Positive = 30
+    """How long unredacted originals are kept, where they are."""
+    records_days: Positive = 730
+    """How long the images table knows an image."""
     models_days: Positive = 90
     """How long a retired model can be put back into production."""
     logs_days: LogDays = 90
@@ -185,6 +204,45 @@ class ImageSettings(_Record):
     upload_limit_bytes: Positive = 10 * 1024 * 1024
     pixel_limit: Positive = 50_000_000
     preview_sizes: Annotated[tuple[Positive, ...], BeforeValidator(_items)] = (150, 300, 800)
+
+
+class IntakeSettings(_Record):
+    """The function that looks at every upload, and how it is fed."""
+
+    memory_mb: Annotated[int, Field(ge=512, le=10_240)] = 1_769
+    """1,769 MB are one vCPU."""
+    seconds: Annotated[int, Field(ge=10, le=900)] = 120
+    """For a batch."""
+    batch: Annotated[int, Field(ge=1, le=10)] = 5
+    attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    """How often an upload is tried before it goes to the queue of failures."""
+    reserved_concurrency: Positive | None = None
+    maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 50
+    """How many batches are worked on at once."""
+    link_seconds: Annotated[int, Field(ge=60, le=604_800)] = 3600
+    """How long a signed link to a preview works at most."""
+
+
+class RedactionSettings(_Record):
+    """What is hidden in images before anything after intake sees them."""
+
+    enabled: bool = False
+    engine: Literal["rekognition", "offline"] = "rekognition"
+    hide: Annotated[tuple[RegionKind, ...], BeforeValidator(_items), Field(min_length=1)] = (
+        RegionKind.FACE,
+        RegionKind.TEXT,
+    )
+    method: RedactionMethod = RedactionMethod.BLUR
+    keep_originals: bool = False
+    """In a bucket of their own, under a key of their own."""
+
+
+class DetectorSettings(_Record):
+    """The detector of cats and dogs."""
+
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,20}$")] = "serverlessapp"
+    """Of the names of its functions, machine and topic."""
+    rules: DetectorRules = DetectorRules()
 
 
 class Settings(_Record):
@@ -208,6 +266,9 @@ class Settings(_Record):
     retention: RetentionSettings = RetentionSettings()
     stream: StreamSettings = StreamSettings()
     images: ImageSettings = ImageSettings()
+    intake: IntakeSettings = IntakeSettings()
+    redaction: RedactionSettings = RedactionSettings()
+    detector: DetectorSettings = DetectorSettings()
     waived_checks: dict[str, Annotated[str, Field(min_length=20)]] = {}
     """Guardrail checks that are not made here, each with the reason in a sentence."""
 
@@ -218,6 +279,12 @@ class Settings(_Record):
             raise ValueError("serving.minimum_instances is larger than serving.maximum_instances")
         if not serving.minimum_instances <= serving.initial_instances <= serving.maximum_instances:
             raise ValueError("serving.initial_instances lies outside minimum and maximum_instances")
+        keep = self.retention
+        if not keep.infrequent_days + 30 <= keep.archive_days < keep.organised_days:
+            raise ValueError(
+                "retention.archive_days must be 30 days after infrequent_days at least, and before"
+                " organised_days"
+            )
         if self.environment == "prod" and not self.retain_data:
             raise ValueError("retain_data must be true in prod")
         if self.environment == "prod" and "*" in serving.allowed_origins:
