@@ -176,7 +176,7 @@ class RetentionSettings(_Record):
     results_days: Positive = 30
     previews_days: Positive = 365
     infrequent_days: Annotated[int, Field(ge=30)] = 30
-    """After how many the images in the folders of animals become cheaper to keep, dearer to read."""
+    """After how many the folders of animals become cheaper to keep and dearer to read."""
     archive_days: Annotated[int, Field(ge=60)] = 90
     """After how many they go to Glacier Instant Retrieval."""
     organised_days: Positive = 730
