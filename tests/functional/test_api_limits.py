@@ -16,7 +16,7 @@ from tests.functional.sagemaker.world import DOCKERFILE, PROGRAMS, allow
 from tests.functional.waiting import until
 from visionml.aws import rest_api
 from visionml.aws.session import Aws
-from visionml.desks.api import Answer
+from visionml.desks.api_access import Answer
 from visionml.local.assembly import ImageAsset
 from visionml.local.assets import publish_image
 from visionml.local.state import ACCOUNT, REGION, Project

@@ -13,7 +13,8 @@ from visionml.contracts.inference import (
     INLINE_IMAGE_BYTES,
     JSON_TYPE,
 )
-from visionml.desks.api import Answer, Api
+from visionml.desks.api import Api
+from visionml.desks.api_access import Answer
 from visionml.desks.datasets import Sample
 from visionml.errors import InvalidInput
 from visionml.imaging.header import read_header

@@ -1,4 +1,4 @@
-"""The API's OpenAPI document: what API Gateway exports, with what it cannot know."""
+"""An API's OpenAPI document: what API Gateway exports, with what it cannot know."""
 
 import json
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ VERSION = "1.0"
 """Of the API: its first number changes when callers have to change."""
 _METHODS = ("get", "post", "put", "delete", "patch")  # not OPTIONS: a browser's own
 _SAID_ELSEWHERE = ("x-api-key", "Content-Type", "Origin")  # by OpenAPI itself
-_TAKES_IMAGES = "Request"
-"""The model of bodies that may be the image itself, which models cannot describe."""
+_TAKE_IMAGES = {"Request", "UploadOrder"}
+"""The models of bodies that may be the image itself, which models cannot describe."""
 _ANYWHERE: Document = {
     "url": f"https://{{api}}.execute-api.{{region}}.amazonaws.com/{API_STAGE}",
     "variables": {"api": {"default": "api-id"}, "region": {"default": "us-east-1"}},
 }
 
 
-def completed(exported: Document, *, url: str = "") -> Document:
+def completed(exported: Document, *, title: str, url: str = "") -> Document:
     """Return the document of the deployment at `url`, or of any if there is none."""
     paths = {
         path: {method: _operation(item[method]) for method in _METHODS if method in item}
@@ -33,7 +33,7 @@ def completed(exported: Document, *, url: str = "") -> Document:
     return {
         "openapi": exported["openapi"],
         "info": {
-            "title": "The inference API of visionml",
+            "title": title,
             "description": exported["info"].get("description", ""),
             "version": VERSION,
         },
@@ -62,7 +62,7 @@ def _operation(exported: Document) -> Document:
         operation["parameters"] = sorted(parameters, key=lambda each: each["name"])
     if "requestBody" in exported:
         content = dict(exported["requestBody"]["content"])
-        if any(name == _TAKES_IMAGES for name in _used(content)):
+        if not _TAKE_IMAGES.isdisjoint(_used(content)):
             image = {"schema": {"type": "string", "format": "binary"}}
             content |= dict.fromkeys(IMAGE_TYPES, image)
         operation["requestBody"] = {"required": True, "content": content}

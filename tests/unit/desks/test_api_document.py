@@ -4,6 +4,8 @@ import json
 
 from visionml.desks.api_document import Document, completed, written
 
+TITLE = "An API"
+
 
 def reference(name: str) -> Document:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
@@ -56,14 +58,14 @@ EXPORTED: Document = {
 
 
 def test_an_image_may_be_sent_as_it_is_where_json_may_hold_one() -> None:
-    paths = completed(EXPORTED)["paths"]
+    paths = completed(EXPORTED, title=TITLE)["paths"]
     content = paths["/inference"]["post"]["requestBody"]["content"]
     assert content["image/png"] == {"schema": {"type": "string", "format": "binary"}}
     assert set(paths["/uploads"]["post"]["requestBody"]["content"]) == {"application/json"}
 
 
 def test_what_is_said_elsewhere_is_not_said_again() -> None:
-    paths = completed(EXPORTED)["paths"]
+    paths = completed(EXPORTED, title=TITLE)["paths"]
     assert paths["/inference"]["post"]["parameters"] == [
         header("x-image-sha256", required=True),
         header("x-model-version"),
@@ -72,13 +74,14 @@ def test_what_is_said_elsewhere_is_not_said_again() -> None:
 
 
 def test_schemas_that_nothing_refers_to_are_left_out() -> None:
-    schemas = completed(EXPORTED)["components"]["schemas"]
+    schemas = completed(EXPORTED, title=TITLE)["components"]["schemas"]
     assert list(schemas) == ["ErrorBody", "Prediction", "Request", "UploadRequest"]
     assert schemas["Prediction"] == {"type": "object"}
 
 
 def test_a_document_names_its_deployment_or_none() -> None:
-    here, anywhere = completed(EXPORTED, url="https://here/live"), completed(EXPORTED)
+    here = completed(EXPORTED, title=TITLE, url="https://here/live")
+    anywhere = completed(EXPORTED, title=TITLE)
     assert here["servers"] == [{"url": "https://here/live"}]
     assert "a1" not in written(anywhere)
     assert {**here, "servers": []} == {**anywhere, "servers": []}
