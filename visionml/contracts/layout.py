@@ -16,6 +16,8 @@ bucket ``originals``  ``{image}``, as sent, where redaction keeps what it has hi
 ====================  ===========================================================
 """
 
+import re
+
 MANIFEST = "manifest.jsonl"
 DATASET_RECORD = "dataset.json"
 REFUSED = "refused.jsonl"
@@ -28,6 +30,10 @@ UPLOADS = "uploads/"
 QUARANTINE = "quarantine/"
 ACCEPTED = "accepted/"
 PREVIEWS = "previews/"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_NAME_CHARACTERS = 100
+_ENDING_CHARACTERS = 20
 
 
 def raw_images(dataset: str) -> str:
@@ -108,3 +114,22 @@ def organised_image(folder: str, image_id: str, image_format: str) -> str:
 def preview_image(image_id: str, size: int) -> str:
     """Return the key of an image's preview in the images bucket."""
     return f"{PREVIEWS}{size}/{image_id}.jpg"
+
+
+def upload(folder: str, name: str) -> str:
+    """Return the key below ``uploads/`` of a file that somebody calls `name`.
+
+    `folder` tells files of equal names apart.
+    """
+    return f"{UPLOADS}{folder}/{safe_name(name)}"
+
+
+def safe_name(name: str) -> str:
+    """Return what is left of a file's name in a key: its last part, in plain letters.
+
+    >>> safe_name("../../Mäuse und Katzen.JPG")
+    'M-use-und-Katzen.JPG'
+    """
+    last = name.replace("\\", "/").rpartition("/")[2]
+    stem, dot, ending = _UNSAFE.sub("-", last).strip("-.").rpartition(".")
+    return f"{stem[:_NAME_CHARACTERS]}{dot}{ending[:_ENDING_CHARACTERS]}" or "image"
