@@ -52,6 +52,18 @@ VARIABLES = {
     "DEPLOYMENT_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:deployment",
     "TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alarms",
     "MODELS_DAYS": "90",
+    "IMAGES_BUCKET": "images",
+    "IMAGES_TABLE": "images",
+    "ORIGINALS_BUCKET": "originals",
+    "DETECTION_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:detection",
+    "UNCERTAIN_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:uncertain",
+    "PSEUDONYM_SECRET": "ml-pipeline-pseudonyms-local-us-east-1",
+    "LINK_SECONDS": "3600",
+    "PIXEL_LIMIT": "50000000",
+    "PREVIEW_SIZES": "150,300,800",
+    "REDACTION": "{}",
+    "RECORDS_DAYS": "730",
+    "DETECTOR_RULES": "{}",
     "RUN_TEMPLATE": '{"dataset":"digits","architecture":"small-cnn","image_size":32,'
     '"hyperparameters":{}}',
 }

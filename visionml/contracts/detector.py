@@ -81,6 +81,9 @@ class DetectionOrder(BaseModel):
     """With the id the key of the image's record."""
     key: str
     """Of the clean image in the images bucket, below ``accepted/``."""
+    picture: str
+    """Key of what the engine is shown, the largest preview: Rekognition reads no WebP, and nothing
+    of more than 10,000 pixels a side."""
 
 
 class DetectionFailure(BaseModel):

@@ -314,7 +314,7 @@ class ImageProcessorEnvironment(HandlerEnvironment):
     """``handlers/image_processor.py``: says which animal an image shows."""
 
     images_bucket: str
-    rules: str
+    detector_rules: str
     """JSON of ``DetectorRules``."""
 
 
@@ -323,8 +323,6 @@ class FileManagerEnvironment(HandlerEnvironment):
 
     images_bucket: str
     images_table: str
-    preview_sizes: str
-    """With commas between them; the notification shows the middle one."""
 
 
 class NotificationServiceEnvironment(HandlerEnvironment):

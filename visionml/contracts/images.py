@@ -22,6 +22,10 @@ HASH_INDEX = "HashIndex"
 
 PAGE_IMAGES = 50
 LARGEST_PAGE = 200
+USER_HEADER = "x-user-id"
+"""Names who an image in the body of ``POST /upload`` belongs to."""
+NAME_HEADER = "x-file-name"
+"""Names the file; letters beyond ASCII are percent-encoded."""
 
 _IRREGULAR = {"image_id": "ImageID", "user_id": "UserID", "s3_location": "S3Location"}
 
@@ -59,7 +63,9 @@ def _name(field: str) -> str:
 class ImageRecord(BaseModel):
     """One image, with the attribute names of the table and of the API's answers."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=_name, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, alias_generator=_name, populate_by_name=True, serialize_by_alias=True
+    )
 
     image_id: ImageID
     timestamp: AwareDatetime
@@ -126,7 +132,7 @@ class UploadOrder(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     content_type: Literal["image/jpeg", "image/png", "image/webp"]
-    bytes: Annotated[int, Field(ge=1)]
+    bytes: Annotated[int, Field(ge=1, strict=True)]
     name: Annotated[str, Field(max_length=1024)] = ""
     user: Annotated[str, Field(max_length=256)] = ""
     """Who the image belongs to; only a pseudonym of it is kept."""
