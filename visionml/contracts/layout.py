@@ -121,7 +121,12 @@ def upload(folder: str, name: str) -> str:
 
     `folder` tells files of equal names apart.
     """
-    return f"{UPLOADS}{folder}/{safe_name(name)}"
+    return f"{upload_folder(folder)}{safe_name(name)}"
+
+
+def upload_folder(folder: str) -> str:
+    """Return the prefix of the uploads of one folder below ``uploads/``."""
+    return f"{UPLOADS}{folder}/"
 
 
 def safe_name(name: str) -> str:
