@@ -42,6 +42,27 @@ class RefusedImage(BaseModel):
     detail: str
 
 
+class ForgottenImage(BaseModel):
+    """Says of an image of a dataset version that it was deleted on request."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    """Of the copy in the raw bucket that is gone."""
+    image_id: str
+    forgotten: datetime
+
+
+class Omission(BaseModel):
+    """An image of a manifest that its shard does not hold, as it stands beside the shard."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    label: str
+    reason: Literal["forgotten"] = "forgotten"
+
+
 class DatasetRecord(BaseModel):
     """One dataset version; ``version`` is the hash of its manifest."""
 

@@ -4,7 +4,7 @@
 bucket ``raw``        ``images/{dataset}/{label}/{file}``;
                       ``inference/{upload}``, of callers of the API, for a day
 bucket ``datasets``   ``manifests/{dataset}/{version}/`` manifest.jsonl, dataset.json,
-                      refused.jsonl, objects.manifest;
+                      refused.jsonl, objects.manifest, forgotten/{sha256}.json;
                       ``prepared/{dataset}/{version}/{size}/{job}/{split}/part-*.npy|.jsonl``
 bucket ``models``     ``runs/{run}/`` output/JOB/output/model.tar.gz, checkpoints/,
                       evaluation/report.json
@@ -22,6 +22,8 @@ MANIFEST = "manifest.jsonl"
 DATASET_RECORD = "dataset.json"
 REFUSED = "refused.jsonl"
 OBJECTS = "objects.manifest"
+FORGOTTEN = "forgotten/"
+"""Below a version's manifest: what says of images that they were deleted on request."""
 EVALUATION_REPORT = "report.json"
 ARTEFACT = "model.tar.gz"
 INFERENCE_UPLOADS = "inference/"
@@ -51,12 +53,22 @@ def manifest_folder(dataset: str, version: str) -> str:
     return f"manifests/{dataset}/{version}/"
 
 
+def forgotten_image(dataset: str, version: str, sha256: str) -> str:
+    """Return the key that says that a version's image of a hash was deleted on request."""
+    return f"{manifest_folder(dataset, version)}{FORGOTTEN}{sha256}.json"
+
+
+def prepared_versions(dataset: str, version: str) -> str:
+    """Return the prefix of all shards of a dataset version, of every size and job."""
+    return f"prepared/{dataset}/{version}/"
+
+
 def prepared_folder(dataset: str, version: str, image_size: int | str, job: str) -> str:
     """Return the prefix of the model-ready shards that a job leaves, above that of each split.
 
     Each job has a folder of its own: shards are never mixed with those of a job that failed.
     """
-    return f"prepared/{dataset}/{version}/{image_size}/{job}/"
+    return f"{prepared_versions(dataset, version)}{image_size}/{job}/"
 
 
 def run_folder(run_id: str) -> str:

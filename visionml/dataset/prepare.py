@@ -16,11 +16,13 @@ from visionml.contracts.container import MlFolder, run_job
 from visionml.contracts.dataset import ManifestEntry
 from visionml.contracts.preparation import shard_name
 from visionml.dataset.cutting import cut, decoded
+from visionml.dataset.forgotten import hashes, without
 from visionml.dataset.manifest import parse_manifest
 from visionml.dataset.shards import write_shard
 from visionml.errors import DatasetInvalid
 
 log = logging.getLogger(__name__)
+_TOLD = "split=%s shard=%s images=%d omitted=%d"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +48,8 @@ def prepare(
 ) -> int:
     """Write the shards of the images below `images`, and return how many images they hold.
 
-    `host` is this host's index and the number of hosts.
+    `host` is this host's index and the number of hosts. Images that were forgotten are left out,
+    and recorded by the first host.
 
     Raises
     ------
@@ -55,16 +58,25 @@ def prepare(
         or, on a single host, is missing.
     """
     started = time.perf_counter()
-    found = _here(_read(manifest), images, alone=host[1] == 1)
-    paths = {entry.key: path for path, entry in found}
-    for place, rows in cut([entry for _, entry in found], image_size=image_size):
+    entries = _read(manifest)
+    left_out = hashes(path.name for path in (manifest.parent / layout.FORGOTTEN).glob("*.json"))
+    paths = _here(entries, images, alone=host[1] == 1, forgotten=left_out)
+    mine = [
+        entry
+        for entry in entries
+        if (host[0] == 0 if entry.sha256 in left_out else entry.key in paths)
+    ]
+    prepared = 0
+    for place, wanted in cut(mine, image_size=image_size):
         name = shard_name(place.number, host=host[0])
+        rows, omissions = without(wanted, left_out)
         cooked = decoded(rows, lambda row: paths[row.key].read_bytes(), image_size=image_size)
-        write_shard(output / place.split, name, cooked, rows)
-        log.info("split=%s shard=%s images=%d", place.split, name, len(rows))
+        write_shard(output / place.split, name, cooked, rows, omissions=omissions)
+        log.info(_TOLD, place.split, name, len(rows), len(omissions))
+        prepared += len(rows)
     seconds = time.perf_counter() - started
-    log.info("prepared=%d image_size=%d seconds=%.1f", len(found), image_size, seconds)
-    return len(found)
+    log.info("prepared=%d image_size=%d seconds=%.1f", prepared, image_size, seconds)
+    return prepared
 
 
 def _read(manifest: Path) -> list[ManifestEntry]:
@@ -79,9 +91,9 @@ def _read(manifest: Path) -> list[ManifestEntry]:
 
 
 def _here(
-    entries: Sequence[ManifestEntry], images: Path, *, alone: bool
-) -> list[tuple[Path, ManifestEntry]]:
-    """Pair this host's files with their entries, in the order of the keys."""
+    entries: Sequence[ManifestEntry], images: Path, *, alone: bool, forgotten: frozenset[str]
+) -> dict[str, Path]:
+    """Return this host's files by their keys; on a single host only forgotten ones may miss."""
     by_key = {entry.key: entry for entry in entries}
     shared = _shared_prefix(by_key)
     found = {}
@@ -94,13 +106,13 @@ def _here(
                 hint="Use the objects.manifest that lies beside the manifest.",
             )
         found[key] = path
-    if alone and len(found) < len(by_key):
-        missing = min(by_key.keys() - found.keys())
+    expected = {entry.key for entry in entries if entry.sha256 not in forgotten}
+    if alone and (missing := expected - found.keys()):
         raise DatasetInvalid(
-            f"{len(by_key) - len(found)} of {len(by_key)} images are missing, such as {missing}.",
+            f"{len(missing)} of {len(by_key)} images are missing, such as {min(missing)}.",
             hint="They may have outlived the raw bucket's retention: import the folder again.",
         )
-    return [(found[key], by_key[key]) for key in sorted(found)]
+    return found
 
 
 def _shared_prefix(keys: dict[str, ManifestEntry]) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -11,6 +12,7 @@ from visionml.contracts import layout
 from visionml.contracts.dataset import ManifestEntry
 from visionml.contracts.preparation import ShardOrder, ShardPlace, shard_name
 from visionml.dataset.cutting import cut, decoded
+from visionml.dataset.forgotten import hashes, without
 from visionml.dataset.manifest import parse_manifest
 from visionml.dataset.shards import write_shard
 from visionml.errors import DatasetInvalid, NotFound
@@ -19,6 +21,7 @@ THREADS = 8
 """They wait for S3 more than they compute; each holds one image."""
 
 log = logging.getLogger(__name__)
+_TOLD = "split=%s shard=%s images=%d omitted=%d seconds=%.1f"
 
 
 class Objects(Protocol):
@@ -30,11 +33,16 @@ class Objects(Protocol):
     def write(self, address: str, content: bytes) -> None:
         """Write an object."""
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix."""
+
 
 def prepare_shard(
     order: ShardOrder, objects: Objects, *, raw_bucket: str, datasets_bucket: str
 ) -> int:
     """Write the shard's files, the rows last, and return how many images it holds.
+
+    Images that were forgotten are left out.
 
     Raises
     ------
@@ -43,7 +51,9 @@ def prepare_shard(
         imported, or cannot be decoded.
     """
     started = time.perf_counter()
-    rows = _rows(order, objects, datasets_bucket)
+    folder = uri(datasets_bucket, layout.manifest_folder(order.dataset, order.dataset_version))
+    left_out = hashes(objects.keys(f"{folder}{layout.FORGOTTEN}"))
+    rows, omissions = without(_rows(order, objects, f"{folder}{layout.MANIFEST}"), left_out)
 
     def read(entry: ManifestEntry) -> bytes:
         try:
@@ -57,19 +67,15 @@ def prepare_shard(
     images = decoded(rows, read, image_size=order.image_size, threads=THREADS)
     name = shard_name(order.number)
     with TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        write_shard(folder, name, images, rows)
-        for file in (f"{name}.npy", f"{name}.jsonl"):
+        for file in write_shard(Path(scratch), name, images, rows, omissions=omissions):
             address = f"{order.prepared_s3_uri}{order.split}/{file}"
-            objects.write(address, (folder / file).read_bytes())
+            objects.write(address, (Path(scratch) / file).read_bytes())
     seconds = time.perf_counter() - started
-    log.info("split=%s shard=%s images=%d seconds=%.1f", order.split, name, len(rows), seconds)
+    log.info(_TOLD, order.split, name, len(rows), len(omissions), seconds)
     return len(rows)
 
 
-def _rows(order: ShardOrder, objects: Objects, bucket: str) -> list[ManifestEntry]:
-    folder = layout.manifest_folder(order.dataset, order.dataset_version)
-    address = uri(bucket, f"{folder}{layout.MANIFEST}")
+def _rows(order: ShardOrder, objects: Objects, address: str) -> list[ManifestEntry]:
     entries = parse_manifest(objects.read_bytes(address).decode(), where=address)
     wanted = ShardPlace(split=order.split, number=order.number)
     for place, rows in cut(entries, image_size=order.image_size):

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visionml.contracts.dataset import ManifestEntry
+from visionml.contracts.dataset import ManifestEntry, Omission
+from visionml.dataset.forgotten import omissions_file
 from visionml.dataset.manifest import lines_text, parse_manifest
 from visionml.errors import DatasetInvalid
 
@@ -15,13 +16,28 @@ Pixels = NDArray[np.uint8]
 """Images x height x width x 3, RGB."""
 
 
-def write_shard(folder: Path, name: str, pixels: Pixels, rows: Sequence[ManifestEntry]) -> None:
-    """Write ``name.npy`` and ``name.jsonl``; row i of the one describes image i of the other."""
+def write_shard(
+    folder: Path,
+    name: str,
+    pixels: Pixels,
+    rows: Sequence[ManifestEntry],
+    *,
+    omissions: Sequence[Omission] = (),
+) -> list[str]:
+    """Write ``name.npy`` and ``name.jsonl``; row i of the one describes image i of the other.
+
+    Return the names of the files, the rows last; what is left out has a file of its own.
+    """
     if len(pixels) != len(rows):
         raise ValueError(f"{len(pixels)} images but {len(rows)} rows")
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / f"{name}.npy", pixels)
-    (folder / f"{name}.jsonl").write_text(lines_text(rows), encoding="utf-8")
+    texts = {f"{name}.jsonl": lines_text(rows)}
+    if omissions:
+        texts = {omissions_file(name): lines_text(omissions), **texts}
+    for file, text in texts.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    return [f"{name}.npy", *texts]
 
 
 class Shards:
@@ -45,6 +61,11 @@ class Shards:
         self._ends = list(accumulate(len(part) for part in self._parts))
         self.rows = [row for path in paths for row in _rows(path.with_suffix(".jsonl"))]
         shapes = {part.shape[1:] for part in self._parts}
+        if not self._ends[-1]:
+            raise DatasetInvalid(
+                f"{folder} holds no images: those of this split were all forgotten.",
+                hint="Import the dataset again, with images for every split.",
+            )
         if len(shapes) > 1 or len(self.rows) != self._ends[-1]:
             raise DatasetInvalid(
                 f"The shards in {folder} do not fit together: sizes {sorted(shapes)}, "

@@ -89,6 +89,48 @@ def test_a_missing_image_stops_a_single_host(tmp_path: Path, entries: list[Manif
         run(tmp_path)
 
 
+@pytest.mark.parametrize("present", [True, False])
+def test_a_forgotten_image_is_left_out_and_recorded_whether_it_is_gone_or_not(
+    tmp_path: Path, entries: list[ManifestEntry], present: bool
+) -> None:
+    gone = next(entry for entry in entries if entry.split == "holdout")
+    inputs = tmp_path / "processing/input"
+    (inputs / "manifest/forgotten").mkdir()
+    (inputs / f"manifest/forgotten/{gone.sha256}.json").write_text("{}")
+    if not present:
+        (inputs / "images" / gone.key.removeprefix(PREFIX)).unlink()
+    assert run(tmp_path) == len(entries) - 1
+    assert gone not in all_rows(tmp_path)
+    told = (tmp_path / "processing/output/holdout/part-00-00000.omitted.jsonl").read_text()
+    assert json.loads(told) == {"key": gone.key, "label": gone.label, "reason": "forgotten"}
+    assert len(list((tmp_path / "processing/output").rglob("*.omitted.jsonl"))) == 1
+
+
+def test_a_missing_image_is_no_better_where_another_one_was_forgotten(
+    tmp_path: Path, entries: list[ManifestEntry]
+) -> None:
+    inputs = tmp_path / "processing/input"
+    (inputs / "manifest/forgotten").mkdir()
+    (inputs / f"manifest/forgotten/{entries[0].sha256}.json").write_text("{}")
+    gone = entries[3].key.removeprefix(PREFIX)
+    (inputs / "images" / gone).unlink()
+    with pytest.raises(DatasetInvalid, match=f"1 of 60 images are missing, such as .*{gone}"):
+        run(tmp_path)
+
+
+def test_a_split_whose_images_were_all_forgotten_says_so(
+    tmp_path: Path, entries: list[ManifestEntry]
+) -> None:
+    folder = tmp_path / "processing/input/manifest/forgotten"
+    folder.mkdir()
+    for entry in entries:
+        if entry.split == "validation":
+            (folder / f"{entry.sha256}.json").write_text("{}")
+    run(tmp_path)
+    with pytest.raises(DatasetInvalid, match="those of this split were all forgotten"):
+        Shards(tmp_path / "processing/output/validation")
+
+
 def test_an_image_that_changed_since_its_import_is_refused(
     tmp_path: Path, entries: list[ManifestEntry]
 ) -> None:

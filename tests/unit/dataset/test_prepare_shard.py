@@ -44,6 +44,15 @@ class World:
         order = self.order(**given)
         return prepare_shard(order, self.objects, raw_bucket="raw", datasets_bucket="datasets")
 
+    def forget(self, entry: ManifestEntry) -> None:
+        del self.objects.objects[f"s3://raw/{entry.key}"]
+        (self.inputs / "images" / entry.key.removeprefix(PREFIX)).unlink()
+        key = layout.forgotten_image("digits", "v1", entry.sha256)
+        self.objects.objects[f"s3://datasets/{key}"] = b"{}"
+        mark = self.inputs / "manifest" / layout.FORGOTTEN / f"{entry.sha256}.json"
+        mark.parent.mkdir(exist_ok=True)
+        mark.write_bytes(b"{}")
+
     def written(self) -> dict[str, bytes]:
         return {
             address.removeprefix(FOLDER): content
@@ -60,10 +69,13 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+@pytest.mark.parametrize("forgotten", [0, 1, 9])
 @pytest.mark.parametrize("shard_bytes", [preparation.SHARD_BYTES, 16 * 16 * 3 * 7])
 def test_functions_and_the_job_write_the_same_files_bit_for_bit(
-    world: World, monkeypatch: pytest.MonkeyPatch, shard_bytes: int
+    world: World, monkeypatch: pytest.MonkeyPatch, shard_bytes: int, forgotten: int
 ) -> None:
+    for entry in world.entries[:forgotten]:
+        world.forget(entry)
     monkeypatch.setattr(preparation, "SHARD_BYTES", shard_bytes)
     places = shard_places(counts_of(world.entries), image_size=16)
     images = sum(world.write(split=place.split, number=place.number) for place in places)
@@ -77,7 +89,7 @@ def test_functions_and_the_job_write_the_same_files_bit_for_bit(
         path.relative_to(world.output).as_posix(): path.read_bytes()
         for path in world.output.rglob("*.*")
     }
-    assert images == len(world.entries)
+    assert images == len(world.entries) - forgotten
     assert {path.split("/")[0] for path in by_job} == set(SPLITS)
     assert world.written() == by_job
     assert set(shard_files(FOLDER, places)) < {f"{FOLDER}{path}" for path in by_job}
