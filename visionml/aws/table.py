@@ -1,4 +1,4 @@
-"""One DynamoDB table with the keys ``PK`` and ``SK``, in Python's own types."""
+"""One DynamoDB table, in Python's own types."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,12 +14,23 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
+_READ_AT_ONCE = 200
+_READS_A_PAGE = 10
+
 
 class Table:
     """Reads and writes items; floats are stored as the decimal numbers they print as."""
 
-    def __init__(self, resource: "DynamoDBServiceResource", name: str) -> None:
+    def __init__(
+        self,
+        resource: "DynamoDBServiceResource",
+        name: str,
+        *,
+        keys: tuple[str, str] = ("PK", "SK"),
+    ) -> None:
+        """Take the attributes of the partition key and of the sort key."""
         self.name = name
+        self._pk, self._sk = keys
         self._table = resource.Table(name)
 
     def put(self, item: Item, *, expected: Mapping[str, str | None] | None = None) -> None:
@@ -35,7 +46,7 @@ class Table:
         """
         condition = _condition(expected or {})
         options: dict[str, Any] = {} if condition is None else {"ConditionExpression": condition}
-        with translated(f"write {item['PK']} to the table {self.name}"):
+        with translated(f"write {item[self._pk]} to the table {self.name}"):
             self._table.put_item(Item=_stored(item), **options)
 
     def put_together(self, items: Sequence[Item]) -> None:
@@ -50,7 +61,7 @@ class Table:
         """Write items in as few calls as can be, each on its own; of equal keys the last stays."""
         with (
             translated(f"write to the table {self.name}"),
-            self._table.batch_writer(overwrite_by_pkeys=["PK", "SK"]) as batch,
+            self._table.batch_writer(overwrite_by_pkeys=[self._pk, self._sk]) as batch,
         ):
             for item in items:
                 batch.put_item(Item=_stored(item))
@@ -74,7 +85,7 @@ class Table:
                 "Put": {
                     "TableName": self.name,
                     "Item": _stored(item),
-                    "ConditionExpression": "attribute_not_exists(PK)",
+                    "ConditionExpression": f"attribute_not_exists({self._pk})",
                 }
             },
             {
@@ -87,21 +98,119 @@ class Table:
                 }
             },
         ]
-        with translated(f"write {item['PK']} to the table {self.name}"):
+        with translated(f"write {item[self._pk]} to the table {self.name}"):
             self._table.meta.client.transact_write_items(TransactItems=writes)
+
+    def update(
+        self,
+        pk: str,
+        sk: str,
+        *,
+        facts: Mapping[str, Any],
+        expected: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Set attributes of a stored item, and remove those whose value is None.
+
+        Raises
+        ------
+        Conflict
+            There is no such item, or it is not as `expected`, which is read as in `put`.
+        """
+        names = {f"#{name}": name for name in facts}
+        values = {f":{name}": value for name, value in facts.items() if value is not None}
+        set_ = ", ".join(f"#{name} = :{name}" for name in facts if f":{name}" in values)
+        gone = ", ".join(f"#{name}" for name in facts if f":{name}" not in values)
+        parts = [f"SET {set_}" if set_ else "", f"REMOVE {gone}" if gone else ""]
+        options: dict[str, Any] = {"ExpressionAttributeValues": _stored(values)} if values else {}
+        condition = _condition(expected or {})
+        there: ConditionBase = Attr(self._pk).exists()
+        with translated(f"change {pk} in the table {self.name}"):
+            self._table.update_item(
+                Key=self._key(pk, sk),
+                UpdateExpression=" ".join(filter(None, parts)),
+                ConditionExpression=there if condition is None else there & condition,
+                ExpressionAttributeNames=names,
+                **options,
+            )
 
     def get(self, pk: str, sk: str) -> Item | None:
         """Return one item as last written, or None."""
         with translated(f"read {pk} from the table {self.name}"):
-            found = self._table.get_item(Key={"PK": pk, "SK": sk}, ConsistentRead=True)
+            found = self._table.get_item(Key=self._key(pk, sk), ConsistentRead=True)
         return _plain(found["Item"]) if "Item" in found else None
 
     def query(self, pk: str, *, sk_prefix: str = "") -> Iterator[Item]:
         """Yield the items of one partition whose sort key starts with `sk_prefix`, in order."""
-        condition: ConditionBase = Key("PK").eq(pk)
+        condition: ConditionBase = Key(self._pk).eq(pk)
         if sk_prefix:
-            condition &= Key("SK").begins_with(sk_prefix)
+            condition &= Key(self._sk).begins_with(sk_prefix)
         yield from self._pages(KeyConditionExpression=condition, ConsistentRead=True)
+
+    def newest(self, pk: str) -> Item | None:
+        """Return the last item of a partition, as last written, or None."""
+        with translated(f"read {pk} from the table {self.name}"):
+            found = self._table.query(
+                KeyConditionExpression=Key(self._pk).eq(pk),
+                ScanIndexForward=False,
+                ConsistentRead=True,
+                Limit=1,
+            )
+        return next(map(_plain, found["Items"]), None)
+
+    def page(
+        self,
+        index: str,
+        *,
+        partition: tuple[str, str],
+        between: tuple[str, str],
+        also: Mapping[str, str],
+        limit: int,
+        after: tuple[str, str] | None = None,
+    ) -> tuple[list[Item], tuple[str, str] | None]:
+        """Return items of one partition of an index that shares the table's sort key, newest first.
+
+        Parameters
+        ----------
+        between
+            The first and the last value of the sort key.
+        also
+            What other attributes must be. Items that are not so are read and paid for too, so a
+            page may be shorter than `limit`, even empty, and not be the last.
+        after
+            Both keys of the item to go on behind: what the page before was returned with.
+
+        Returns
+        -------
+        tuple
+            The items, and where to go on; None at the end.
+        """
+        attribute, value = partition
+        options: dict[str, Any] = {}
+        condition = _condition(also)
+        if condition is not None:
+            options["FilterExpression"] = condition
+        items: list[Item] = []
+        for _ in range(_READS_A_PAGE):
+            if after is not None:
+                options["ExclusiveStartKey"] = {**self._key(*after), attribute: value}
+            with translated(f"query the table {self.name}"):
+                found = self._table.query(
+                    IndexName=index,
+                    KeyConditionExpression=Key(attribute).eq(value)
+                    & Key(self._sk).between(*between),
+                    ScanIndexForward=False,
+                    Limit=_READ_AT_ONCE if also else limit - len(items),
+                    **options,
+                )
+            items += map(_plain, found["Items"])
+            last = found.get("LastEvaluatedKey")
+            after = (str(last[self._pk]), str(last[self._sk])) if last else None
+            if len(items) > limit:
+                items = items[:limit]
+                after = (items[-1][self._pk], items[-1][self._sk])
+            if after is None or len(items) == limit:
+                break
+        return items, after
 
     def query_index(
         self, index: str, *, partition: tuple[str, str], newest_first: bool = True
@@ -113,6 +222,9 @@ class Table:
             KeyConditionExpression=Key(attribute).eq(value),
             ScanIndexForward=not newest_first,
         )
+
+    def _key(self, pk: str, sk: str) -> dict[str, Any]:
+        return {self._pk: pk, self._sk: sk}
 
     def _pages(self, **query: Any) -> Iterator[Item]:
         while True:
