@@ -125,7 +125,7 @@ class Invocations:
             **({"target_model": request.target[:100]} if request.target else {}),
             **more,
         }
-        log.info("%s", json.dumps(record))
+        log.info("%s", _Line(record))
 
 
 def _told(answer: Answer) -> dict[str, object]:
@@ -138,6 +138,16 @@ def _told(answer: Answer) -> dict[str, object]:
     if answer.images != 1:
         told |= {"images": answer.images, "images_refused": answer.refused}
     return told
+
+
+class _Line:
+    """A record that becomes JSON when the log is written, which is not while a caller waits."""
+
+    def __init__(self, record: dict[str, object]) -> None:
+        self._record = record
+
+    def __str__(self) -> str:
+        return json.dumps(self._record)
 
 
 class _Disconnected(Exception):

@@ -132,6 +132,19 @@ def test_an_unforeseen_failure_is_an_entry_too(
     assert "secret" in caplog.text
 
 
+class Undecided(Broken):
+    """A model whose probabilities are no numbers."""
+
+    def infer(self, pixels: Any, /, *, embed: bool = False) -> Any:
+        output = self._model.infer(pixels, embed=embed)
+        return output._replace(probabilities=output.probabilities * np.nan)
+
+
+def test_probabilities_that_are_no_numbers_are_a_failure_and_no_broken_json(folder: Path) -> None:
+    response = post(Engine(Undecided(folder), RequestLimits()), LIGHT, {"Content-Type": "image/png"})
+    assert refusal(response)[:2] == (500, "internal")
+
+
 def test_monitoring_gets_statistics_and_embedding_of_what_the_model_saw(engine: Engine) -> None:
     photo = encoded(pictures.photo(), "JPEG")
     answer = MonitoredPrediction.model_validate_json(post(engine, photo, MONITORED).content)
