@@ -7,7 +7,6 @@ from aws_cdk.aws_apigateway import RestApi
 
 from tests.infra.conftest import Synthesised
 from visionml.cdk.units.firewall import Firewall
-from visionml.contracts.names import Names
 from visionml.contracts.settings import FirewallSettings
 
 
@@ -42,9 +41,8 @@ def test_the_settings_bound_a_caller_and_shut_countries_out() -> None:
     stack = Stack(App(), "Stack")
     api = RestApi(stack, "Api")
     api.root.add_method("GET")
-    names = Names(prefix="ml-pipeline", environment="prod", region="us-east-1")
     settings = FirewallSettings(requests_per_address=500, blocked_countries=("AQ",))
-    Firewall(stack, "Firewall", settings=settings, names=names, stage=api.deployment_stage)
+    Firewall(stack, "Firewall", settings=settings, name="wall", stage=api.deployment_stage)
     (acl,) = Template.from_stack(stack).find_resources("AWS::WAFv2::WebACL").values()
     rate, countries = acl["Properties"]["Rules"][-2:]
     assert rate["Statement"]["RateBasedStatement"]["Limit"] == 500

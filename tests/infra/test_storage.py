@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Match, Template
@@ -10,18 +12,21 @@ from visionml.cdk.units.streams import shards
 from visionml.contracts import settings
 from visionml.contracts.names import Names
 
-BUCKETS = ("raw", "datasets", "models", "results", "logs")
+BUCKETS = ("raw", "datasets", "models", "results", "images", "originals", "logs")
 PINNED = {
     "AWS::S3::Bucket": {
         "RawBucket",
         "DatasetsBucket",
         "ModelsBucket",
         "ResultsBucket",
+        "ImagesBucket",
+        "OriginalsBucket",
         "LogsBucket",
     },
-    "AWS::DynamoDB::Table": {"LineageTable", "PredictionsTable"},
+    "AWS::DynamoDB::Table": {"LineageTable", "PredictionsTable", "ImagesTable"},
     "AWS::Kinesis::Stream": {"EventsStream", "RequestsStream"},
-    "AWS::KMS::Key": {"ImagesKey", "ModelsKey", "RecordsKey", "OperationsKey"},
+    "AWS::KMS::Key": {"ImagesKey", "ModelsKey", "RecordsKey", "OperationsKey", "OriginalsKey"},
+    "AWS::SecretsManager::Secret": {"PseudonymSecret"},
 }
 
 
@@ -68,16 +73,15 @@ def test_every_bucket_refuses_plain_http(environment: Synthesised) -> None:
 
 
 def test_uploads_are_announced_without_a_custom_resource(environment: Synthesised) -> None:
-    template = Template.from_json(environment.templates["Storage"])
+    announced = {
+        path
+        for path, bucket in environment.resources("AWS::S3::Bucket").items()
+        if bucket["Properties"].get("NotificationConfiguration")
+        == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    }
 
-    template.has_resource_properties(
-        "AWS::S3::Bucket",
-        {
-            "BucketName": Match.any_value(),
-            "NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
-        },
-    )
-    template.resource_count_is("AWS::Lambda::Function", 0)
+    assert announced == {"Storage/RawBucket", "Storage/ImagesBucket"}
+    assert environment.resources("AWS::Lambda::Function", stack="Storage") == {}
 
 
 def test_images_expire_after_the_days_of_the_settings(prod: Synthesised) -> None:
@@ -98,7 +102,7 @@ def test_data_outlives_its_stack_in_production_only(environment: Synthesised, ki
 def test_every_key_rotates(environment: Synthesised) -> None:
     keys = environment.properties("AWS::KMS::Key")
 
-    assert len(keys) == 4
+    assert len(keys) == 5
     assert all(key["EnableKeyRotation"] is True for key in keys)
 
 
@@ -172,11 +176,13 @@ def test_shards_follow_from_a_days_predictions(predictions: int, count: int) -> 
     assert shards(chosen) == count
 
 
-def test_failures_go_to_an_encrypted_queue_that_keeps_them_long(environment: Synthesised) -> None:
-    (queue,) = environment.properties("AWS::SQS::Queue")
-    names = Names.of(environment.settings)
+def queues(found: Synthesised) -> dict[str, dict[str, Any]]:
+    return {each["QueueName"]: each for each in found.properties("AWS::SQS::Queue")}
 
-    assert queue["QueueName"] == names.failed_requests_queue
+
+def test_failures_go_to_an_encrypted_queue_that_keeps_them_long(environment: Synthesised) -> None:
+    queue = queues(environment)[Names.of(environment.settings).failed_requests_queue]
+
     assert text(queue["KmsMasterKeyId"]) == "<RecordsKey.Arn>"
     assert queue["MessageRetentionPeriod"] == 14 * 86_400
 

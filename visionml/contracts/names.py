@@ -143,6 +143,11 @@ class Names:
         return self.name("failed-intake")
 
     @property
+    def intake_rule(self) -> str:
+        """The EventBridge rule that puts uploads into the queue."""
+        return self.name("intake-uploads")
+
+    @property
     def images_api(self) -> str:
         """The API that takes uploads and tells of images; its key has the same name."""
         return self.name("images-api")

@@ -216,11 +216,24 @@ class IntakeSettings(_Record):
     batch: Annotated[int, Field(ge=1, le=10)] = 5
     attempts: Annotated[int, Field(ge=1, le=100)] = 5
     """How often an upload is tried before it goes to the queue of failures."""
+    retry_seconds: Annotated[int, Field(ge=10, le=43_200)] | None = None
+    """After how long it is tried again; None: six times `seconds`, as AWS advises."""
     reserved_concurrency: Positive | None = None
     maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 50
     """How many batches are worked on at once."""
     link_seconds: Annotated[int, Field(ge=60, le=604_800)] = 3600
     """How long a signed link to a preview works at most."""
+
+    @property
+    def hidden_seconds(self) -> int:
+        """How long an upload that is looked at is hidden from other looks."""
+        return self.retry_seconds or 6 * self.seconds
+
+    @model_validator(mode="after")
+    def _patient(self) -> "IntakeSettings":
+        if self.hidden_seconds < self.seconds:
+            raise ValueError("retry_seconds is smaller than seconds: AWS refuses that")
+        return self
 
 
 class RedactionSettings(_Record):
@@ -243,6 +256,9 @@ class DetectorSettings(_Record):
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,20}$")] = "serverlessapp"
     """Of the names of its functions, machine and topic."""
     rules: DetectorRules = DetectorRules()
+    attempts: Annotated[int, Field(ge=1, le=8)] = 7
+    """How often Rekognition is asked for an image while it is busy or down; with the longest
+    pauses, two minutes in all."""
 
 
 class Settings(_Record):

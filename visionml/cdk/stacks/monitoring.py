@@ -9,6 +9,7 @@ from constructs import Construct
 from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.stacks.storage import StorageStack
 from visionml.cdk.units.alarms import Alarms
+from visionml.cdk.units.api_logging import ApiLogging
 from visionml.cdk.units.dashboard import OperationsDashboard
 from visionml.cdk.units.notifications import Notifications
 from visionml.cdk.units.rollback_alarms import rollback_signals
@@ -30,6 +31,7 @@ class MonitoringStack(PlatformStack):
             names=self.names,
             key=storage.keys.operations,
         )
+        self.api_logging = ApiLogging(self, "ApiLogging", settings=settings)
         watched = signals(settings, self.names, account=self.account)
         self.alarms = Alarms(
             self,

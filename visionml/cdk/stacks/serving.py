@@ -7,8 +7,8 @@ from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.stacks.monitoring import MonitoringStack
 from visionml.cdk.stacks.network import NetworkStack
 from visionml.cdk.stacks.storage import StorageStack
-from visionml.cdk.units import deployment_machine
-from visionml.cdk.units.api import InferenceApi
+from visionml.cdk.units import deployment_machine, inference_routes
+from visionml.cdk.units.api import Api
 from visionml.cdk.units.api_cache import CacheClearing
 from visionml.cdk.units.api_functions import ApiFunctions
 from visionml.cdk.units.approvals import Approvals
@@ -46,6 +46,7 @@ class ServingStack(PlatformStack):
         self._storage = storage
         self._placement = network.placement
         self._notifications = monitoring.notifications
+        self.add_stack_dependency(monitoring, "API Gateway logs with the role that is declared there.")
         self.hosting_role = self._hosting_role()
         self.endpoint = self._endpoint()
         handlers = Handlers(
@@ -105,19 +106,24 @@ class ServingStack(PlatformStack):
             streams=storage.streams,
             predictions=storage.predictions,
         )
-        self.api = InferenceApi(
+        self.api = Api(
             self,
             "Inference",
             settings=self.settings,
-            names=self.names,
-            functions=self.api_functions,
+            name=self.names.api,
+            description="Predictions from images.",
+            callers="For the callers of the inference API.",
+            routes=inference_routes.routes(self.api_functions),
+            headers=inference_routes.HEADERS,
+            too_large=inference_routes.TOO_LARGE,
             logs_key=storage.keys.operations,
+            cached=True,
         )
         Firewall(
             self,
             "Firewall",
             settings=serving.firewall,
-            names=self.names,
+            name=self.names.name("firewall"),
             stage=self.api.api.deployment_stage,
         )
         if serving.cache_seconds:

@@ -1,12 +1,15 @@
-"""Everything that outlives a deployment: keys, buckets, tables and streams."""
+"""Everything that outlives a deployment: keys, buckets, tables, streams, queues, a secret."""
 
 from constructs import Construct
 
 from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.units.buckets import Buckets
+from visionml.cdk.units.images_table import ImagesTable
+from visionml.cdk.units.intake_queue import IntakeQueue
 from visionml.cdk.units.keys import Keys
 from visionml.cdk.units.lineage import Lineage
 from visionml.cdk.units.predictions import Predictions
+from visionml.cdk.units.pseudonyms import Pseudonyms
 from visionml.cdk.units.streams import Streams
 from visionml.contracts.settings import Settings
 
@@ -16,7 +19,10 @@ class StorageStack(PlatformStack):
 
     def __init__(self, scope: Construct, *, settings: Settings) -> None:
         super().__init__(
-            scope, "storage", settings=settings, description="Keys, buckets, tables and streams."
+            scope,
+            "storage",
+            settings=settings,
+            description="Keys, buckets, tables, streams, queues.",
         )
         self.keys = Keys(self, "Keys", settings=settings, names=self.names)
         self.buckets = Buckets(self, "Buckets", settings=settings, names=self.names, keys=self.keys)
@@ -29,6 +35,15 @@ class StorageStack(PlatformStack):
         self.streams = Streams(
             self, "Streams", settings=settings, names=self.names, key=self.keys.records
         )
+        self.images_table = ImagesTable(
+            self, "ImagesTable", settings=settings, names=self.names, key=self.keys.records
+        )
+        self.intake_queue = IntakeQueue(
+            self, "Intake", settings=settings, names=self.names, key=self.keys.images
+        )
+        self.pseudonyms = Pseudonyms(
+            self, "Pseudonyms", settings=settings, names=self.names, key=self.keys.records
+        )
         self.publish(
             {
                 "RawBucketName": self.buckets.raw.bucket_name,
@@ -36,6 +51,12 @@ class StorageStack(PlatformStack):
                 "ModelsBucketName": self.buckets.models.bucket_name,
                 "ResultsBucketName": self.buckets.results.bucket_name,
                 "LogsBucketName": self.buckets.logs.bucket_name,
+                "ImagesBucketName": self.buckets.images.bucket_name,
+                "OriginalsBucketName": self.buckets.originals.bucket_name,
+                "ImagesTableName": self.images_table.table.table_name,
+                "IntakeQueueUrl": self.intake_queue.queue.queue_url,
+                "FailedIntakeQueueUrl": self.intake_queue.failures.queue_url,
+                "PseudonymSecretArn": self.pseudonyms.secret.secret_arn,
                 "LineageTableName": self.lineage.table.table_name,
                 "PredictionsTableName": self.predictions.table.table_name,
                 "RequestsStreamName": self.streams.requests.stream_name,

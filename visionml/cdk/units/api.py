@@ -1,4 +1,4 @@
-"""The inference API: its routes, a key, a usage plan, logs without payloads."""
+"""An API: its routes, a key, a usage plan, logs without payloads."""
 
 import json
 from collections.abc import Sequence
@@ -28,22 +28,24 @@ from constructs import Construct
 
 from visionml.cdk.findings import acknowledge
 from visionml.cdk.units.api_cache import CACHED, key_headers, stage_options
-from visionml.cdk.units.api_functions import ApiFunctions
 from visionml.cdk.units.api_models import Models
 from visionml.cdk.units.api_refusals import explain_refusals, preflight
-from visionml.cdk.units.api_routes import Body, Route, headers_of, routes
-from visionml.cdk.units.lifetime import removal_policy
+from visionml.cdk.units.api_routes import Body, Route, headers_of
 from visionml.cdk.units.log_group import log_group
 from visionml.contracts.inference import IMAGE_TYPES
-from visionml.contracts.names import API_STAGE, Names
+from visionml.contracts.names import API_STAGE
 from visionml.contracts.settings import Settings
 
 _JSON = "application/json"
 BINARY_TYPES = (*IMAGE_TYPES, "application/octet-stream")
 
 
-class InferenceApi(Construct):
-    """A REST API in front of `ApiFunctions`."""
+class Api(Construct):
+    """A REST API in front of functions, for programs that have its key.
+
+    It and its key have one name; what it keeps of answers the settings say, if it is `cached`.
+    Logs are written as the account's `ApiLogging` allows.
+    """
 
     def __init__(
         self,
@@ -51,23 +53,29 @@ class InferenceApi(Construct):
         id: str,  # noqa: A002
         *,
         settings: Settings,
-        names: Names,
-        functions: ApiFunctions,
+        name: str,
+        description: str,
+        callers: str,
+        routes: Sequence[Route],
+        headers: Sequence[str],
+        too_large: str,
         logs_key: IKey,
+        cached: bool = False,
     ) -> None:
         super().__init__(scope, id)
-        self._settings, self._names = settings, names
+        self._settings, self._name = settings, name
+        self._cached = cached
+        origins = settings.serving.allowed_origins
         self.api = RestApi(
             self,
             "Api",
-            rest_api_name=names.api,
-            description="Predictions from images.",
+            rest_api_name=name,
+            description=description,
             endpoint_types=[EndpointType.REGIONAL],
             binary_media_types=list(BINARY_TYPES),
             api_key_source_type=ApiKeySourceType.HEADER,
-            cloud_watch_role=True,
-            cloud_watch_role_removal_policy=removal_policy(settings),
-            default_cors_preflight_options=preflight(settings.serving.allowed_origins),
+            cloud_watch_role=False,
+            default_cors_preflight_options=preflight(origins, headers),
             deploy_options=self._stage(logs_key),
         )
         self._validator = RequestValidator(
@@ -78,16 +86,17 @@ class InferenceApi(Construct):
             validate_request_parameters=True,
         )
         self._models = Models(self, "Models", api=self.api)
-        self._route(routes(functions))
-        explain_refusals(self.api, settings.serving.allowed_origins)
-        self.key = self._key()
-        self._explain()
+        self._route(routes)
+        explain_refusals(self.api, origins, too_large=too_large)
+        self.key = self._key(callers)
+        programs = "Callers are programs with an API key under a usage plan; there are no users."
+        acknowledge(self.api, {"AwsSolutions-APIG4": programs, "AwsSolutions-COG4": programs})
 
     def _stage(self, logs_key: IKey) -> StageOptions:
         group = log_group(
             self,
             "AccessLogs",
-            name=f"/aws/apigateway/{self._names.api}",
+            name=f"/aws/apigateway/{self._name}",
             key=logs_key,
             settings=self._settings,
         )
@@ -104,7 +113,7 @@ class InferenceApi(Construct):
             access_log_destination=LogGroupLogDestination(group),
             access_log_format=_access_log_format(),
             **common,
-            **stage_options(self._settings.serving, common),
+            **(stage_options(self._settings.serving, common) if self._cached else {}),
         )
 
     def _route(self, routes: Sequence[Route]) -> None:
@@ -128,7 +137,7 @@ class InferenceApi(Construct):
             )
 
     def _keyed(self, route: Route) -> dict[str, bool]:
-        if f"{route.path}/{route.method}" != CACHED:
+        if not self._cached or f"{route.path}/{route.method}" != CACHED:
             return {}
         headers = key_headers(self._settings.serving)
         return {f"method.request.header.{name}": must for name, must in headers.items()}
@@ -150,17 +159,12 @@ class InferenceApi(Construct):
     def _model(self, body: Body) -> Model:
         return self._models.add(body.name, body.schema)
 
-    def _key(self) -> ApiKey:
+    def _key(self, callers: str) -> ApiKey:
         serving = self._settings.serving
-        key = ApiKey(
-            self,
-            "Key",
-            api_key_name=self._names.api,
-            description="For the callers of the inference API.",
-        )
+        key = ApiKey(self, "Key", api_key_name=self._name, description=callers)
         plan = self.api.add_usage_plan(
             "Plan",
-            name=self._names.api,
+            name=self._name,
             throttle=ThrottleSettings(
                 rate_limit=serving.rate_per_second, burst_limit=serving.burst
             ),
@@ -169,19 +173,6 @@ class InferenceApi(Construct):
         )
         plan.add_api_key(key)
         return key
-
-    def _explain(self) -> None:
-        callers = "Callers are programs with an API key under a usage plan; there are no users."
-        acknowledge(self.api, {"AwsSolutions-APIG4": callers, "AwsSolutions-COG4": callers})
-        policy = "arn:<AWS::Partition>:iam::aws:policy/service-role"
-        acknowledge(
-            self.api,
-            {
-                f"AwsSolutions-IAM4[Policy::{policy}/AmazonAPIGatewayPushToCloudWatchLogs]": (
-                    "API Gateway demands this policy of the account's one logging role."
-                )
-            },
-        )
 
 
 def _access_log_format() -> AccessLogFormat:

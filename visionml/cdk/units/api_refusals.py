@@ -6,19 +6,9 @@ from typing import NamedTuple
 from aws_cdk import Duration
 from aws_cdk.aws_apigateway import CorsOptions, ResponseType, RestApi
 
-from visionml.contracts.experiments import CALLER_HEADER
-from visionml.contracts.inference import (
-    ATTEMPT_HEADER,
-    HASH_HEADER,
-    INLINE_IMAGE_BYTES,
-    VERSION_HEADER,
-)
+from visionml.contracts.inference import INLINE_IMAGE_BYTES
 
 _SAID = "$context.error.messageString"  # a JSON string, quoted by API Gateway
-_TOO_LARGE = (
-    f'"The request is too large. Images of more than {INLINE_IMAGE_BYTES:,} bytes are sent to the '
-    'address that POST /uploads gives."'
-)
 
 
 class _Refusal(NamedTuple):
@@ -42,22 +32,29 @@ _REFUSALS = {
         "not_found",
         '"There is nothing at this path for this method."',
     ),
-    "REQUEST_TOO_LARGE": _Refusal(
-        ResponseType.REQUEST_TOO_LARGE, "413", "too_many_bytes", _TOO_LARGE, INLINE_IMAGE_BYTES
-    ),
     "THROTTLED": _Refusal(ResponseType.THROTTLED, "429", "throttled"),
     "QUOTA_EXCEEDED": _Refusal(ResponseType.QUOTA_EXCEEDED, "429", "quota_exceeded"),
     "INTEGRATION_TIMEOUT": _Refusal(ResponseType.INTEGRATION_TIMEOUT, "504", "timeout"),
     "DEFAULT_4XX": _Refusal(ResponseType.DEFAULT_4_XX, None, "refused"),
     "DEFAULT_5XX": _Refusal(ResponseType.DEFAULT_5_XX, None, "internal"),
 }
-"""What API Gateway refuses by itself, as the ``ErrorBody`` that the handlers answer too."""
+"""What every API refuses by itself, as the ``ErrorBody`` that the handlers answer too."""
 
 
-def explain_refusals(api: RestApi, origins: Sequence[str]) -> None:
-    """Give every refusal a body, and the header by which a page of `origins` may read it."""
+def explain_refusals(api: RestApi, origins: Sequence[str], *, too_large: str) -> None:
+    """Give every refusal a body, and the header by which a page of `origins` may read it.
+
+    `too_large` says where larger images are sent.
+    """
     headers = {"Access-Control-Allow-Origin": _allowed(origins)} if origins else None
-    for name, refusal in _REFUSALS.items():
+    large = _Refusal(
+        ResponseType.REQUEST_TOO_LARGE,
+        "413",
+        "too_many_bytes",
+        f'"The request is too large. Images of more than {INLINE_IMAGE_BYTES:,} bytes {too_large}"',
+        INLINE_IMAGE_BYTES,
+    )
+    for name, refusal in {**_REFUSALS, "REQUEST_TOO_LARGE": large}.items():
         limit = "" if refusal.limit is None else f',"limit":{refusal.limit}'
         body = f'{{"error":{{"code":"{refusal.code}","message":{refusal.message}{limit}}}}}'
         api.add_gateway_response(
@@ -69,21 +66,17 @@ def explain_refusals(api: RestApi, origins: Sequence[str]) -> None:
         )
 
 
-def preflight(origins: Sequence[str]) -> CorsOptions | None:
-    """Return how browsers are answered that ask before they call; None: not at all."""
+def preflight(origins: Sequence[str], headers: Sequence[str]) -> CorsOptions | None:
+    """Return how browsers are answered that ask before they call; None: not at all.
+
+    `headers` are those that calls may have beside their type and key.
+    """
     if not origins:
         return None
     return CorsOptions(
         allow_origins=list(origins),
         allow_methods=["GET", "POST", "OPTIONS"],
-        allow_headers=[
-            "Content-Type",
-            "X-Api-Key",
-            HASH_HEADER,
-            VERSION_HEADER,
-            ATTEMPT_HEADER,
-            CALLER_HEADER,
-        ],
+        allow_headers=["Content-Type", "X-Api-Key", *headers],
         max_age=Duration.minutes(10),
     )
 

@@ -1,4 +1,4 @@
-"""What the API serves: methods, paths, functions, and what they take and answer."""
+"""What APIs serve: methods, paths, functions, and what they take and answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,18 +7,8 @@ from typing import Any
 from aws_cdk.aws_lambda import IFunction
 from pydantic import BaseModel
 
-from visionml.cdk.units.api_functions import ApiFunctions
 from visionml.cdk.units.api_models import schema_of
-from visionml.contracts.experiments import ToldTruth, Truth
-from visionml.contracts.inference import (
-    HASH_HEADER,
-    ErrorBody,
-    Health,
-    Prediction,
-    PredictionState,
-    Upload,
-    UploadRequest,
-)
+from visionml.contracts.inference import ErrorBody
 
 
 @dataclass(frozen=True)
@@ -51,66 +41,6 @@ class Route:
         return dict(sorted({**refused, **self.answers}.items()))
 
 
-def routes(functions: ApiFunctions) -> list[Route]:
-    """Return what the API serves."""
-    return [
-        Route(
-            "POST",
-            "/inference",
-            "predict",
-            functions.adapter.function,
-            {200: _of(Prediction)},
-            (400, 413, 415, 422, 503),
-            body=_REQUEST,
-        ),
-        Route(
-            "POST",
-            "/uploads",
-            "upload",
-            functions.uploads.function,
-            {201: _of(Upload)},
-            (400, 413),
-            body=_of(UploadRequest),
-        ),
-        Route(
-            "POST",
-            "/inference/async",
-            "submit",
-            functions.acceptor.function,
-            {202: _of(PredictionState)},
-            (400, 413, 415, 422, 503),
-            body=_REQUEST,
-            parameters={f"header.{HASH_HEADER}": False},
-        ),
-        Route(
-            "GET",
-            "/predictions/{id}",
-            "collect",
-            functions.reader.function,
-            {200: _of(PredictionState), 202: _of(PredictionState)},
-            (404, 503),
-            parameters={"path.id": True},
-        ),
-        Route(
-            "POST",
-            "/predictions/{id}/truth",
-            "tell",
-            functions.truths.teller.function,
-            {200: _of(ToldTruth)},
-            (400, 404, 409, 422, 503),
-            body=_of(Truth),
-            parameters={"path.id": True},
-        ),
-        Route(
-            "GET",
-            "/health",
-            "health",
-            functions.health.function,
-            {200: _of(Health), 503: _HEALTH_OR_ERROR},
-        ),
-    ]
-
-
 def headers_of(status: int, path: str) -> list[str]:
     """Return the headers that belong to an answer."""
     if status in {429, 503} or (status == 202 and path.startswith("/predictions")):
@@ -118,22 +48,11 @@ def headers_of(status: int, path: str) -> list[str]:
     return ["Location"] if status == 202 else []
 
 
-def _of(record: type[BaseModel]) -> Body:
+def body_of(record: type[BaseModel]) -> Body:
+    """Return the model of a record."""
     return Body(record.__name__, schema_of(record))
 
 
-_TEXT = {"type": "string", "minLength": 1}
-_REQUEST = Body(
-    "Request",
-    {
-        "type": "object",
-        "description": "An image in base64, or the address of one that `POST /uploads` gave.",
-        "properties": {"image": _TEXT, "s3": _TEXT},
-        "oneOf": [{"required": ["image"]}, {"required": ["s3"]}],
-        "additionalProperties": False,
-    },
-)
-_ERROR = _of(ErrorBody)
-_HEALTH_OR_ERROR = Body("HealthOrError", {"anyOf": [schema_of(Health), schema_of(ErrorBody)]})
+_ERROR = body_of(ErrorBody)
 _ALWAYS = (403, 429, 500, 502, 504)
 """No key, too many requests, a fault, an answer that is none, an answer that took too long."""

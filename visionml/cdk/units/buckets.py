@@ -1,5 +1,7 @@
 """The buckets, one for each kind of object."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, Stack
 from aws_cdk.aws_iam import Role
 from aws_cdk.aws_kms import IKey
@@ -11,6 +13,8 @@ from aws_cdk.aws_s3 import (
     HttpMethods,
     LifecycleRule,
     ObjectOwnership,
+    StorageClass,
+    Transition,
 )
 from constructs import Construct
 
@@ -18,15 +22,22 @@ from visionml.cdk.findings import acknowledge
 from visionml.cdk.units.keys import Keys
 from visionml.cdk.units.lifetime import removal_policy
 from visionml.cdk.units.permissions import add_objects, delete_objects, read_objects, write_objects
-from visionml.contracts.layout import INFERENCE_UPLOADS
+from visionml.contracts.detector import FOLDERS
+from visionml.contracts.layout import ACCEPTED, INFERENCE_UPLOADS, PREVIEWS, QUARANTINE, UPLOADS
 from visionml.contracts.names import Names
-from visionml.contracts.settings import Settings
+from visionml.contracts.settings import RetentionSettings, Settings
 
 _NONCURRENT_DAYS = 30
+_UPLOADS_DAYS = 7
+"""Intake deletes what it has looked at; what is left is what it could not."""
 
 
 class Buckets(Construct):
-    """Original images, datasets, models, results, and the access logs of the four."""
+    """Original images, datasets, models, results, uploads and what intake makes of them.
+
+    Beside them the access logs of all. ``originals`` holds what redaction has hidden in images: it
+    may always be there, and only what `let_add` names can put something in.
+    """
 
     def __init__(
         self,
@@ -47,11 +58,17 @@ class Buckets(Construct):
         )
         self.models = self._bucket("Models", key=keys.models)
         self.results = self._bucket("Results", key=keys.records, expire_days=keep.results_days)
+        self.images = self._bucket("Images", key=keys.images, rules=image_rules(keep))
+        self.originals = self._bucket(
+            "Originals", key=keys.originals, expire_days=keep.originals_days, noncurrent_days=1
+        )
         self._keys: dict[str, IKey] = {
             "raw": keys.images,
             "datasets": keys.images,
             "models": keys.models,
             "results": keys.records,
+            "images": keys.images,
+            "originals": keys.originals,
         }
         self.raw.add_lifecycle_rule(
             id="expire-uploads",
@@ -59,8 +76,10 @@ class Buckets(Construct):
             expiration=Duration.days(1),
             noncurrent_version_expiration=Duration.days(1),
         )
-        self._announce_uploads()
-        self._let_pages_upload()
+        for bucket in (self.raw, self.images):
+            _announce_uploads(bucket)
+        self._let_pages_upload(self.raw, HttpMethods.PUT)
+        self._let_pages_upload(self.images, HttpMethods.POST)
         acknowledge(
             self.logs,
             {"AwsSolutions-S1": "This bucket receives the access logs; logging itself would loop."},
@@ -73,20 +92,23 @@ class Buckets(Construct):
         key: IKey | None,
         expire_days: int | None = None,
         expire_prefix: str | None = None,
+        noncurrent_days: int = _NONCURRENT_DAYS,
+        rules: Sequence[LifecycleRule] = (),
     ) -> Bucket:
         """Return a bucket; without a key it is one that S3 itself writes access logs to.
 
         S3 delivers access logs only to buckets encrypted with its own keys.
         """
-        rules = [
+        every = [
             LifecycleRule(
                 id="tidy",
                 abort_incomplete_multipart_upload_after=Duration.days(7),
-                noncurrent_version_expiration=Duration.days(_NONCURRENT_DAYS),
-            )
+                noncurrent_version_expiration=Duration.days(noncurrent_days),
+            ),
+            *rules,
         ]
         if expire_days is not None:
-            rules.append(
+            every.append(
                 LifecycleRule(
                     id="expire", expiration=Duration.days(expire_days), prefix=expire_prefix
                 )
@@ -104,7 +126,7 @@ class Buckets(Construct):
             object_ownership=ObjectOwnership.BUCKET_OWNER_ENFORCED,
             server_access_logs_bucket=self.logs if key else None,
             server_access_logs_prefix=f"s3/{kind.lower()}/" if key else None,
-            lifecycle_rules=rules,
+            lifecycle_rules=every,
             removal_policy=removal_policy(self._settings),
         )
         _cfn(bucket).override_logical_id(f"{kind}Bucket")
@@ -130,27 +152,73 @@ class Buckets(Construct):
         """Return a bucket's name as text that any stack may use."""
         return self._names.bucket(kind, Stack.of(self).account)
 
-    def _announce_uploads(self) -> None:
-        """Send the raw bucket's events to EventBridge.
-
-        Set on the resource, since the construct's own option brings a custom resource along.
-        """
-        _cfn(self.raw).notification_configuration = CfnBucket.NotificationConfigurationProperty(
-            event_bridge_configuration=CfnBucket.EventBridgeConfigurationProperty(
-                event_bridge_enabled=True
-            )
-        )
-
-    def _let_pages_upload(self) -> None:
+    def _let_pages_upload(self, bucket: Bucket, method: HttpMethods) -> None:
         """Let pages that may call the API send images to the addresses that it gives them."""
         origins = self._settings.serving.allowed_origins
         if origins:
-            self.raw.add_cors_rule(
-                allowed_methods=[HttpMethods.PUT],
+            bucket.add_cors_rule(
+                allowed_methods=[method],
                 allowed_origins=list(origins),
                 allowed_headers=["Content-Type"],
                 max_age=600,
             )
+
+
+def image_rules(keep: RetentionSettings) -> list[LifecycleRule]:
+    """Return what becomes of each kind of object in the images bucket."""
+    kept = (*FOLDERS.values(), ACCEPTED)
+    return [
+        # what is moved on leaves a marker behind
+        LifecycleRule(id="tidy-markers", expired_object_delete_marker=True),
+        LifecycleRule(
+            id="tidy-accepted",
+            prefix=ACCEPTED,
+            noncurrent_version_expiration=Duration.days(1),  # it lies in a folder by then
+        ),
+        *(_organised(prefix, keep) for prefix in kept),
+        _expiring(PREVIEWS, keep.previews_days),
+        _expiring(QUARANTINE, keep.quarantine_days),
+        _expiring(UPLOADS, _UPLOADS_DAYS),
+    ]
+
+
+def _organised(prefix: str, keep: RetentionSettings) -> LifecycleRule:
+    return LifecycleRule(
+        id=f"keep-{prefix.strip('/')}",
+        prefix=prefix,
+        expiration=Duration.days(keep.organised_days),
+        transitions=[
+            Transition(
+                storage_class=StorageClass.INFREQUENT_ACCESS,
+                transition_after=Duration.days(keep.infrequent_days),
+            ),
+            Transition(
+                storage_class=StorageClass.GLACIER_INSTANT_RETRIEVAL,
+                transition_after=Duration.days(keep.archive_days),
+            ),
+        ],
+    )
+
+
+def _expiring(prefix: str, days: int) -> LifecycleRule:
+    return LifecycleRule(
+        id=f"expire-{prefix.strip('/')}",
+        prefix=prefix,
+        expiration=Duration.days(days),
+        noncurrent_version_expiration=Duration.days(min(days, _NONCURRENT_DAYS)),
+    )
+
+
+def _announce_uploads(bucket: Bucket) -> None:
+    """Send a bucket's events to EventBridge.
+
+    Set on the resource, since the construct's own option brings a custom resource along.
+    """
+    _cfn(bucket).notification_configuration = CfnBucket.NotificationConfigurationProperty(
+        event_bridge_configuration=CfnBucket.EventBridgeConfigurationProperty(
+            event_bridge_enabled=True
+        )
+    )
 
 
 def _cfn(bucket: Bucket) -> CfnBucket:

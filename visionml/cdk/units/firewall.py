@@ -6,7 +6,6 @@ from aws_cdk.aws_apigateway import Stage
 from aws_cdk.aws_wafv2 import CfnWebACL, CfnWebACLAssociation
 from constructs import Construct
 
-from visionml.contracts.names import Names
 from visionml.contracts.settings import FirewallSettings
 
 _MANAGED = {
@@ -38,7 +37,7 @@ class Firewall(Construct):
         id: str,  # noqa: A002
         *,
         settings: FirewallSettings,
-        names: Names,
+        name: str,
         stage: Stage,
     ) -> None:
         super().__init__(scope, id)
@@ -63,10 +62,10 @@ class Firewall(Construct):
         self.acl = CfnWebACL(
             self,
             "Acl",
-            name=names.name("firewall"),
+            name=name,
             scope="REGIONAL",
             default_action=CfnWebACL.DefaultActionProperty(allow={}),
-            visibility_config=_visible(names.name("firewall")),
+            visibility_config=_visible(name),
             rules=[
                 CfnWebACL.RuleProperty(priority=number, **rule) for number, rule in enumerate(rules)
             ],

@@ -107,6 +107,7 @@ class Handlers(Construct):
         handler: str,
         seconds: int,
         memory_mb: int,
+        reserved_concurrency: int | None = None,
     ) -> "ImageFunction":
         """Return the function that runs a handler such as ``package.module.handler`` in an image.
 
@@ -122,6 +123,7 @@ class Handlers(Construct):
             handler=handler,
             seconds=seconds,
             memory_mb=memory_mb,
+            reserved_concurrency=reserved_concurrency,
             placement=self.placement,
         )
 
@@ -141,6 +143,7 @@ class LambdaFunction(Construct):
         environment: HandlerEnvironment,
         seconds: int,
         memory_mb: int,
+        reserved_concurrency: int | None,
         placement: Placement | None,
     ) -> None:
         super().__init__(scope, id)
@@ -169,6 +172,7 @@ class LambdaFunction(Construct):
             "tracing": Tracing.ACTIVE,
             "timeout": Duration.seconds(seconds),
             "memory_size": memory_mb,
+            "reserved_concurrent_executions": reserved_concurrency,
             "vpc": placement.vpc if placement else None,
             "vpc_subnets": placement.subnets if placement else None,
             "security_groups": [placement.security_group] if placement else None,
@@ -195,7 +199,6 @@ class Handler(LambdaFunction):
         *,
         shared: Handlers,
         module: str,
-        reserved_concurrency: int | None,
         **rest: Any,
     ) -> None:
         super().__init__(scope, id, shared=shared, module=module, **rest)
@@ -207,7 +210,6 @@ class Handler(LambdaFunction):
             code=shared.code,
             handler=f"visionml.handlers.{module}.handler",
             layers=[shared.layer],
-            reserved_concurrent_executions=reserved_concurrency,
             **self.options,
         )
         acknowledge(

@@ -20,8 +20,10 @@ class Keys(Construct):
         self.models = self._key("Models", "model artefacts and the volumes of jobs and endpoints")
         self.records = self._key("Records", "the lineage table and prediction results")
         self.operations = self._key("Operations", "log groups and notifications")
+        self.originals = self._key("Originals", "what redaction has hidden in images")
         self._let_logs_encrypt()
         self._let_alarms_notify()
+        self._let_events_be_queued()
 
     def _key(self, kind: str, holds: str) -> Key:
         key = Key(
@@ -57,6 +59,17 @@ class Keys(Construct):
                 sid="CloudWatchAlarms",
                 principals=[ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                resources=["*"],  # in a key's own policy this is the key
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
+
+    def _let_events_be_queued(self) -> None:
+        self.images.add_to_resource_policy(
+            PolicyStatement(
+                sid="EventBridge",
+                principals=[ServicePrincipal("events.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],  # in a key's own policy this is the key
                 conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
             )

@@ -25,7 +25,11 @@ from visionml.contracts.settings import Settings
 
 
 class Machine(Construct):
-    """A standard state machine; ``role`` is what its steps act with."""
+    """A state machine; ``role`` is what its steps act with.
+
+    An express one keeps nothing of its executions but what it logs: all steps, with what goes in
+    and out left to the functions' own logs.
+    """
 
     def __init__(
         self,
@@ -35,9 +39,10 @@ class Machine(Construct):
         name: str,
         definition: Mapping[str, Any],
         handlers: Sequence[LambdaFunction],
-        notifications: Notifications,
         settings: Settings,
         logs_key: IKey,
+        notifications: Notifications | None = None,
+        express: bool = False,
     ) -> None:
         super().__init__(scope, id)
         self.role = Role(
@@ -57,7 +62,7 @@ class Machine(Construct):
             self,
             "Machine",
             state_machine_name=name,
-            state_machine_type=StateMachineType.STANDARD,
+            state_machine_type=StateMachineType.EXPRESS if express else StateMachineType.STANDARD,
             definition_body=DefinitionBody.from_string(Stack.of(self).to_json_string(definition)),
             role=self.role,
             tracing_enabled=True,
@@ -68,7 +73,8 @@ class Machine(Construct):
             ["lambda:InvokeFunction"],
             [handler.function.function_arn for handler in handlers],
         )
-        notifications.let_announce(self.role)
+        if notifications:
+            notifications.let_announce(self.role)
         acknowledge(
             self.role,
             {wildcard("*"): "The actions of log delivery and of X-Ray know no resources."},

@@ -1,4 +1,4 @@
-"""DynamoDB tables of items under PK and SK, as every table of the platform is."""
+"""DynamoDB tables, as every table of the platform is."""
 
 from typing import Any
 
@@ -29,15 +29,26 @@ KEY_ACTIONS = (
 
 
 def keyed_table(
-    scope: Construct, *, name: str, logical_id: str, key: IKey, settings: Settings, **more: Any
+    scope: Construct,
+    *,
+    name: str,
+    logical_id: str,
+    key: IKey,
+    settings: Settings,
+    keys: tuple[str, str] = ("PK", "SK"),
+    **more: Any,
 ) -> Table:
-    """Return a table on demand, encrypted, with recovery; its logical id is pinned."""
+    """Return a table on demand, encrypted, with recovery; its logical id is pinned.
+
+    `keys` are the attributes that items lie under.
+    """
+    partition, sort = keys
     table = Table(
         scope,
         "Table",
         table_name=name,
-        partition_key=Attribute(name="PK", type=AttributeType.STRING),
-        sort_key=Attribute(name="SK", type=AttributeType.STRING),
+        partition_key=Attribute(name=partition, type=AttributeType.STRING),
+        sort_key=Attribute(name=sort, type=AttributeType.STRING),
         billing_mode=BillingMode.PAY_PER_REQUEST,
         encryption=TableEncryption.CUSTOMER_MANAGED,
         encryption_key=key,
