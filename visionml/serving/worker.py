@@ -150,12 +150,11 @@ class _Connection(HttpToolsProtocol):
         self._server = server
 
     def on_body(self, body: bytes) -> None:
-        """Read on while a body is small, so that the usual image comes in one piece."""
+        """Wake the application for a small body once, when all of it is there."""
         cycle = self.cycle
         small = len(cycle.body) + len(body) <= _READ_AHEAD_BYTES
         if small and not cycle.response_complete and not self.parser.should_upgrade():
             cycle.body += body
-            cycle.message_event.set()
         else:
             super().on_body(body)
 
