@@ -1,0 +1,1 @@
+"""What load asks of capacity: queues, concurrency and the time that a burst takes."""
