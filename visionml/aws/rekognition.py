@@ -46,18 +46,20 @@ class Rekognition:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def labels(self, where: Location, *, most: int) -> Labels:
-        """Return the labels of a picture in S3, which who asks must be allowed to read.
+    def labels(self, picture: Location | bytes, *, most: int) -> Labels:
+        """Return the labels of a picture of up to 5 MB, or of one in S3 that who asks may read.
 
         Raises
         ------
         NotFound
             There is none, or it may not be read.
         """
-        with translated(f"detect what {where} shows"):
-            found = self._client.detect_labels(
-                Image={"S3Object": {"Bucket": where.bucket, "Name": where.key}}, MaxLabels=most
-            )
+        image: dict[str, Any] = {"Bytes": picture}
+        if isinstance(picture, Location):
+            image = {"S3Object": {"Bucket": picture.bucket, "Name": picture.key}}
+        what = picture if isinstance(picture, Location) else "a picture"
+        with translated(f"detect what {what} shows"):
+            found = self._client.detect_labels(Image=image, MaxLabels=most)
         labels = (
             Label(
                 name=each["Name"],

@@ -54,6 +54,12 @@ def test_labels_come_with_parents_the_surest_first() -> None:
     assert found.model_version == "3.0"
 
 
+def test_a_picture_that_is_not_in_s3_is_sent_along() -> None:
+    client = Answering()
+    assert len(Rekognition(client).labels(b"jpeg", most=3).labels) == 2
+    assert client.asked == [{"Image": {"Bytes": b"jpeg"}, "MaxLabels": 3}]
+
+
 def test_faces_and_lines_of_text_come_as_boxes() -> None:
     client = Answering()
     rekognition = Rekognition(client)
