@@ -9,10 +9,11 @@ from visionml.cli.options import AsJson, Environment, print_frame, print_pairs
 dataset = typer.Typer(name="dataset", help="Import and list datasets.", no_args_is_help=True)
 
 Source = Annotated[
-    str,
+    list[str],
     typer.Argument(
         metavar="PATH|s3://...",
-        help="One folder per class, such as photos/cat/1.jpg, or a CSV file with path and label.",
+        help="One folder per class, such as photos/cat/1.jpg, or a CSV file with path and label;"
+        " several folders are a class each.",
     ),
 ]
 Name = Annotated[str, typer.Option("--name", help="The dataset's name.")]

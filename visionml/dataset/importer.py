@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -26,7 +26,7 @@ from visionml.dataset.manifest import (
     version_of,
 )
 from visionml.dataset.scan import Progress, Scan, ScannedImage, scan
-from visionml.dataset.sources import find
+from visionml.dataset.sources import Where, find, written
 from visionml.dataset.splits import DEFAULT_FRACTIONS, Candidate, Fractions, assign, checked
 from visionml.errors import Conflict, InvalidInput, NotFound
 from visionml.imaging.inspect import Limits
@@ -36,7 +36,7 @@ _HASH_CHARACTERS = 12
 
 
 def import_source(
-    source: Path | str,
+    source: Where,
     *,
     dataset: str,
     raw_bucket: str,
@@ -50,10 +50,11 @@ def import_source(
 ) -> DatasetRecord:
     """Make a dataset version of `source`, announce it on the event bus and return its record.
 
-    `source` is a folder or an ``s3://`` prefix with one folder per class, or a manifest: see
-    `visionml.dataset.sources`. Importing the same again gives the same version, with the record
-    of the first time; only what is missing in the buckets is uploaded. Images of one group stay on
-    one side of the split: the manifest names it, or the file's path gives it by `group_pattern`
+    `source` is a folder or an ``s3://`` prefix with one folder per class, several that are a class
+    each, or a manifest: see `visionml.dataset.sources`. Importing the same again gives the same
+    version, with the record of the first time; only what is missing in the buckets is uploaded.
+    Images of one group stay on one side of the split: the manifest names it, or the file's path
+    gives it by `group_pattern`
     (a regular expression: its first group, or all of the match).
 
     Raises
@@ -82,7 +83,7 @@ def import_source(
         entries,
         scanned,
         dataset=dataset,
-        source=str(source),
+        source=written(source),
         seed=seed,
         raw_bucket=raw_bucket,
         datasets_bucket=datasets_bucket,

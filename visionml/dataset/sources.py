@@ -1,5 +1,8 @@
 """Where images come from: a folder or an S3 prefix with one folder per class, or a manifest.
 
+Several folders or prefixes together are one class each, named by their last part: so the cats and
+the dogs of a bucket become a dataset without what lies beside them.
+
 A manifest is a CSV file with the columns ``path`` (or ``key``) and ``label``, and optionally
 ``group`` and ``split``. Its paths are relative to the manifest, ``s3://`` addresses, or, as
 ``key`` of a manifest in S3, keys of the manifest's bucket.
@@ -7,7 +10,7 @@ A manifest is a CSV file with the columns ``path`` (or ``key``) and ``label``, a
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +21,8 @@ from visionml.errors import DatasetInvalid, ImageRefused, NotFound
 LAYOUT_HINT = "Put the images into one folder per class, such as photos/cat/1.jpg."
 _COLUMNS_HINT = "Name the columns path, label and, where you have them, group and split."
 
+Where = Path | str | Sequence[Path | str]
+"""A folder, an ``s3://`` prefix, a manifest, or several folders or prefixes."""
 Read = Callable[[int], bytes]
 """Takes the most bytes that a file may have; raises ImageRefused or OSError."""
 
@@ -44,14 +49,18 @@ class Source:
     files: tuple[File, ...]
 
 
-def find(source: Path | str, objects: Objects) -> Source:
+def find(source: Where, objects: Objects) -> Source:
     """Return the files of a folder, an S3 prefix or a manifest, local or in S3.
+
+    Several folders or prefixes are the classes.
 
     Raises
     ------
     DatasetInvalid
         There is nothing of the kind, or the manifest cannot be read as one.
     """
+    if not isinstance(source, Path | str):
+        return _classes([str(each) for each in source], objects)
     if str(source).startswith("s3://"):
         return _in_s3(str(source), objects)
     path = Path(source)
@@ -66,27 +75,60 @@ def folder(path: Path) -> Source:
     DatasetInvalid
         It does not exist, holds no files or no class folders.
     """
+    return _by_class(_below_folder(path), name=str(path), kind=f"folder {path}")
+
+
+def written(source: Where) -> str:
+    """Return a source as records name it."""
+    return str(source) if isinstance(source, Path | str) else " ".join(map(str, source))
+
+
+def _classes(addresses: Sequence[str], objects: Objects) -> Source:
+    """Return the files of several folders or prefixes, each one a class."""
+    if len(addresses) == 1:
+        return find(addresses[0], objects)
+    labels = [address.rstrip("/").rpartition("/")[2] for address in addresses]
+    if len(set(labels)) < len(labels) or any(each.lower().endswith(".csv") for each in labels):
+        raise DatasetInvalid(
+            f"{written(addresses)} cannot be the classes of one dataset.",
+            hint="Name folders or prefixes with different last parts, or one source alone.",
+        )
+    found = {
+        f"{label}/{path}": read
+        for label, address in zip(labels, addresses, strict=True)
+        for path, read in _below(address, objects).items()
+    }
+    return _by_class(found, name=written(addresses), kind=f"sources {written(addresses)}")
+
+
+def _below(address: str, objects: Objects) -> dict[str, Read]:
+    return _below_prefix(address, objects) if _remote(address) else _below_folder(Path(address))
+
+
+def _below_folder(path: Path) -> dict[str, Read]:
     if not path.is_dir():
         raise DatasetInvalid(f"The folder {path} does not exist.", hint=LAYOUT_HINT)
-    found = {
+    return {
         inner.relative_to(path).as_posix(): _on_disk(inner)
         for inner in sorted(path.rglob("*"))
         if inner.is_file()
     }
-    return _by_class(found, name=str(path), kind=f"folder {path}")
 
 
 def _in_s3(address: str, objects: Objects) -> Source:
     if address.lower().endswith(".csv"):
         return _manifest_in_s3(address, objects)
+    return _by_class(_below_prefix(address, objects), name=address, kind=f"prefix {address}")
+
+
+def _below_prefix(address: str, objects: Objects) -> dict[str, Read]:
     bucket, key = parse_uri(address)
     start = f"{key.rstrip('/')}/" if key.strip("/") else ""
     try:
         keys = [each for each in objects.keys(uri(bucket, start)) if not each.endswith("/")]
     except NotFound as error:
         raise DatasetInvalid(f"The bucket {bucket} does not exist.", hint=LAYOUT_HINT) from error
-    found = {each.removeprefix(start): _object(uri(bucket, each), objects) for each in keys}
-    return _by_class(found, name=address, kind=f"prefix {address}")
+    return {each.removeprefix(start): _object(uri(bucket, each), objects) for each in keys}
 
 
 def _by_class(found: dict[str, Read], *, name: str, kind: str) -> Source:

@@ -12,6 +12,7 @@ from visionml.dataset.catalog import Catalog
 from visionml.dataset.importer import import_source
 from visionml.dataset.samples import write_digits
 from visionml.dataset.scan import Progress
+from visionml.dataset.sources import Where
 from visionml.desks.platform import Platform
 from visionml.imaging.inspect import Limits
 from visionml.registry.lineage import record_dataset
@@ -91,7 +92,7 @@ class Datasets:
 
     def import_source(
         self,
-        source: Path | str,
+        source: Where,
         *,
         name: str,
         seed: int = 0,
@@ -100,8 +101,10 @@ class Datasets:
     ) -> Dataset:
         """Make a dataset version of a folder or an ``s3://`` prefix with one folder per class.
 
-        A manifest, a CSV file with the columns ``path`` and ``label``, does as well. The same
-        source again gives the same version. See `visionml.dataset.sources` and `.importer`.
+        A manifest, a CSV file with the columns ``path`` and ``label``, does as well, and so do
+        several folders or prefixes that are a class each, such as the detector's ``cats/`` and
+        ``dogs/``. The same source again gives the same version. See `visionml.dataset.sources`
+        and `.importer`.
         """
         limits = self._platform.settings.images
         record = import_source(

@@ -108,3 +108,24 @@ def test_a_manifest_that_is_no_text_is_refused(folder: Path) -> None:
         find(folder / "list.csv", NO_S3)
     with pytest.raises(DatasetInvalid, match="cannot be read: No such file"):
         find(folder / "gone.csv", NO_S3)
+
+
+def test_several_folders_are_a_class_each(folder: Path) -> None:
+    for label in ("cats", "dogs"):
+        (folder / label / "kept").mkdir(parents=True)
+        (folder / label / "kept" / "same.png").write_bytes(png(len(label)))
+    found = find([folder / "cats", str(folder / "dogs") + "/"], NO_S3)
+    assert [(file.label, file.path) for file in found.files] == [
+        ("cats", "kept/same.png"),
+        ("dogs", "kept/same.png"),
+    ]
+
+
+@pytest.mark.parametrize("sources", [["a/cats", "b/cats/"], ["s3://b/cats/", "list.csv"]])
+def test_folders_that_cannot_be_told_apart_are_no_classes(sources: list[str]) -> None:
+    with pytest.raises(DatasetInvalid, match=r"cannot be the classes of one dataset\."):
+        find(sources, NO_S3)
+
+
+def test_one_source_in_a_list_is_that_source(folder: Path) -> None:
+    assert find([folder], NO_S3).name == str(folder)
