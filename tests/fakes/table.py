@@ -1,7 +1,7 @@
 """A table in memory, with the conditions and orders that DynamoDB keeps."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from visionml.aws.table import Item
@@ -11,14 +11,33 @@ from visionml.errors import Conflict
 class MemoryTable:
     """Stands for ``visionml.aws.table.Table``."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: tuple[str, str] = ("PK", "SK")) -> None:
         self.items: dict[tuple[str, str], Item] = {}
+        self.step: Callable[[str], None] = lambda _: None
+        """Called before and after each write to one item, with what it is."""
+        self._pk, self._sk = keys
 
     def put(self, item: Item, *, expected: Mapping[str, str | None] | None = None) -> None:
-        stored = self.items.get((item["PK"], item["SK"]), {})
-        if any(stored.get(name) != value for name, value in (expected or {}).items()):
-            raise Conflict(f"{item['PK']} is not as expected.")
-        self.items[item["PK"], item["SK"]] = copy.deepcopy(item)
+        self.step("put")
+        keys = item[self._pk], item[self._sk]
+        self._check(self.items.get(keys, {}), expected or {})
+        self.items[keys] = copy.deepcopy(item)
+        self.step("has put")
+
+    def update(
+        self,
+        pk: str,
+        sk: str,
+        *,
+        facts: Mapping[str, Any],
+        expected: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self.step("update")
+        stored = self.items.get((pk, sk), {})
+        self._check(stored, {self._pk: pk, **(expected or {})})
+        changed = {**stored, **copy.deepcopy(dict(facts))}
+        self.items[pk, sk] = {name: value for name, value in changed.items() if value is not None}
+        self.step("has updated")
 
     def put_together(self, items: Sequence[Item]) -> None:
         for item in items:
@@ -40,6 +59,31 @@ class MemoryTable:
     def get(self, pk: str, sk: str) -> Item | None:
         return copy.deepcopy(self.items.get((pk, sk)))
 
+    def newest(self, pk: str) -> Item | None:
+        return next(reversed([*self.query(pk)]), None)
+
+    def page(
+        self,
+        index: str,
+        *,
+        partition: tuple[str, str],
+        between: tuple[str, str],
+        also: Mapping[str, str],
+        limit: int,
+        after: tuple[str, str] | None = None,
+    ) -> tuple[list[Item], tuple[str, str] | None]:
+        ordered = sorted(self.items.items(), key=lambda each: each[0][::-1], reverse=True)
+        wanted = dict([partition, *also.items()])
+        found = [
+            copy.deepcopy(item)
+            for keys, item in ordered
+            if between[0] <= keys[1] <= between[1]
+            and (after is None or keys[::-1] < after[::-1])
+            and all(item.get(name) == value for name, value in wanted.items())
+        ]
+        last = found[:limit][-1] if len(found) > limit else None
+        return found[:limit], (last[self._pk], last[self._sk]) if last else None
+
     def query(self, pk: str, *, sk_prefix: str = "") -> Iterator[Item]:
         for (partition, sort), item in sorted(self.items.items()):
             if partition == pk and sort.startswith(sk_prefix):
@@ -52,3 +96,7 @@ class MemoryTable:
         found = [item for item in self.items.values() if item.get(name) == value]
         for item in sorted(found, key=lambda item: str(item["timestamp"]), reverse=newest_first):
             yield copy.deepcopy(item)
+
+    def _check(self, stored: Item, expected: Mapping[str, str | None]) -> None:
+        if any(stored.get(name) != value for name, value in expected.items()):
+            raise Conflict("The item is not as expected.")

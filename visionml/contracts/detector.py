@@ -1,12 +1,12 @@
 """The detector of cats and dogs: its rules, which are data, and what its steps hand on."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 Percent = Annotated[float, Field(ge=0, le=100)]
-OTHER = "other"
+OTHER: Final = "other"
 FOLDERS = {"cat": "cats/", "dog": "dogs/", OTHER: "others/"}
 """Where images of each animal lie in the images bucket; other animals than these are others."""
 
