@@ -37,7 +37,7 @@ def status_of(error: BaseException) -> tuple[int, ErrorBody]:
     if isinstance(error, ImageRefused):
         return IMAGE_STATUSES.get(error.reason, 422), _body(error.reason, str(error), error.limit)
     if isinstance(error, Unavailable):
-        return 503, _body("unavailable", "What is needed for an answer cannot be reached now. Try again.")
+        return 503, _body("unavailable", "What answers this cannot be reached now. Try again.")
     if isinstance(error, InvalidInput):
         return 400, _body("invalid_request", str(error))
     return 500, _body("internal", "The service failed. Its log says why.")
