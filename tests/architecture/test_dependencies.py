@@ -48,4 +48,4 @@ def test_conda_installs_what_the_project_declares() -> None:
     assert conda == ["python=3.12", "nodejs>=22", "pip"]
     *packages, project = pip["pip"]
     assert project == "-e ."
-    assert sorted(packages) == sorted(DECLARED)
+    assert sorted(packages) == sorted(set(DECLARED))

@@ -101,12 +101,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> ImageFacts:
     if not data:
         raise ImageRefused("The image has no bytes.", reason="empty")
     if len(data) > limits.bytes:
-        raise ImageRefused(
-            f"The image has {len(data):,} bytes; at most {limits.bytes:,} are read.",
-            reason="too_many_bytes",
-            limit=limits.bytes,
-            hint="Send a smaller or more strongly compressed image.",
-        )
+        raise too_many_bytes(len(data), limits.bytes)
     try:
         facts = _facts(data)
     except (struct.error, IndexError):
@@ -127,6 +122,16 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> ImageFacts:
             hint="Transfer the file again.",
         )
     return facts
+
+
+def too_many_bytes(size: int, limit: int) -> ImageRefused:
+    """Return the refusal of a file of `size` bytes."""
+    return ImageRefused(
+        f"The image has {size:,} bytes; at most {limit:,} are read.",
+        reason="too_many_bytes",
+        limit=limit,
+        hint="Send a smaller or more strongly compressed image.",
+    )
 
 
 def _check_pixels(facts: ImageFacts, limits: Limits) -> None:
