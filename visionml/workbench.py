@@ -4,11 +4,11 @@
 >>> session = workbench.open("local")
 >>> session.models.registered()
 
-A session's attributes are desks: ``stacks``, ``datasets``, ``runs``, ``tuning``, ``studio``,
-``models``, ``deployments``, ``endpoint``, ``api``, ``predictions``, ``acceptance``,
-``experiments``, ``lineage``, ``alarms``, ``traffic`` and ``drill``. Every environment offers the
-same; only here, and in the command line, is it decided whether an environment is the embedded AWS
-or an account.
+A session's attributes are desks: ``stacks``, ``images``, ``detector``, ``datasets``, ``runs``,
+``tuning``, ``studio``, ``models``, ``deployments``, ``endpoint``, ``api``, ``predictions``,
+``acceptance``, ``experiments``, ``lineage``, ``alarms``, ``traffic`` and ``drill``. Every
+environment offers the same; only here, and in the command line, is it decided whether an
+environment is the embedded AWS or an account.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,6 +30,7 @@ from visionml.desks.drill import Drill
 from visionml.desks.endpoint import Endpoint
 from visionml.desks.experiments import Experiments
 from visionml.desks.guardrails import Guardrails
+from visionml.desks.images import Images
 from visionml.desks.lineage import Lineage
 from visionml.desks.models import Models
 from visionml.desks.platform import Platform, Say
@@ -54,6 +55,7 @@ class Session:
         self.names = platform.names
         self.aws = platform.aws
         self.stacks = Stacks(platform, deployer)
+        self.images = Images(platform)
         self.datasets = Datasets(platform)
         self.runs = Runs(platform)
         self.tuning = Tuning(platform)

@@ -11,6 +11,7 @@ from visionml.cli.options import (
     print_frame,
     print_json,
     print_pairs,
+    records,
 )
 
 OptionalVersion = Annotated[
@@ -18,7 +19,8 @@ OptionalVersion = Annotated[
 ]
 Image = Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP file.")]
 Subject = Annotated[
-    str, typer.Argument(help="A run, model version, deployment, or DATASET@VERSION.")
+    str,
+    typer.Argument(help="A run, model version, deployment, DATASET@VERSION or an image's id."),
 ]
 
 
@@ -60,13 +62,23 @@ def predict(image: Image, *, environment: Environment = "local", as_json: AsJson
 def lineage(
     subject: Subject, *, environment: Environment = "local", as_json: AsJson = False
 ) -> None:
-    """Show which dataset and run made a model, and where it was deployed."""
+    """Show which dataset and run made a model, and where it was deployed.
+
+    Of an image it shows which dataset versions hold it, and which models came of them.
+    """
     from visionml import workbench
+    from visionml.desks.lineage import ImageTrace
 
     trace = workbench.open(environment).lineage.of(subject)
     if as_json:
-        print_json(trace.graph.model_dump(mode="json"))
+        told = trace.graph.model_dump(mode="json")
+        if isinstance(trace, ImageTrace):
+            told |= {"datasets": records(trace.datasets()), "models": records(trace.models())}
+        print_json(told)
         return
+    if isinstance(trace, ImageTrace):
+        print_frame(trace.datasets(), as_json=False, empty="No dataset version holds it.")
+        typer.echo("")
     print_frame(trace.nodes(), as_json=False, empty="")
     typer.echo("")
     print_frame(trace.edges(), as_json=False, empty="It is not linked to anything.")

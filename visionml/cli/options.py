@@ -35,6 +35,14 @@ def print_pairs(values: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(f"{name:<{width}}  {value}")
 
 
+def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return a table's rows as JSON has them, with the index if it has a name."""
+    named = frame.index.name is not None
+    text = frame.reset_index(drop=not named).to_json(orient="records", date_format="iso")
+    found: list[dict[str, Any]] = json.loads(text)
+    return found
+
+
 def print_frame(frame: "pd.DataFrame", *, as_json: bool, empty: str) -> None:
     """Print a table; `empty` is what to say when it has no rows."""
     if as_json:

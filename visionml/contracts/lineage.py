@@ -4,6 +4,8 @@ A node is ``PK=KIND#id, SK=NODE`` with ``status`` and ``timestamp`` (the keys of
 ``StatusIndex``) and its facts. An edge from A to B is two items:
 ``PK=A, SK=OUT#relation#B`` and ``PK=B, SK=IN#relation#A``.
 
+What an image belongs to is looked up in the manifests, and its node is in no table.
+
 Two more kinds of items have no status and are no part of the graph: which deployment has an
 endpoint (``CLAIM``), and which one waits for a person (``APPROVAL``).
 """
@@ -13,16 +15,21 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-Kind = Literal["DATASET", "RUN", "MODEL", "DEPLOYMENT"]
-Relation = Literal["trained_on", "produced", "deployed_as"]
+Kind = Literal["IMAGE", "DATASET", "RUN", "MODEL", "DEPLOYMENT"]
+Relation = Literal["holds", "trained_on", "produced", "deployed_as"]
 
-MADE_FROM_TARGET: frozenset[Relation] = frozenset({"trained_on"})
+MADE_FROM_TARGET: frozenset[Relation] = frozenset({"holds", "trained_on"})
 """Relations whose source was made from their target; in the others the target comes later."""
 
 NODE_SK = "NODE"
 CLAIM_SK = "CLAIM"
 APPROVAL_SK = "APPROVAL"
 STATUS_INDEX = "StatusIndex"
+
+
+def image_node(image_id: str) -> str:
+    """Return the node id of an image that intake has seen."""
+    return f"IMAGE#{image_id}"
 
 
 def dataset_node(dataset: str, version: str) -> str:

@@ -1,9 +1,12 @@
 """Read back what imports left: versions, their manifests, their images."""
 
+from collections.abc import Collection, Iterator
+
 from visionml.aws.s3 import Objects, uri
 from visionml.aws.session import Aws
 from visionml.contracts import layout
-from visionml.contracts.dataset import DatasetRecord, ManifestEntry, RefusedImage
+from visionml.contracts.dataset import DatasetRecord, ForgottenImage, ManifestEntry, RefusedImage
+from visionml.dataset.forgotten import hashes
 from visionml.dataset.manifest import parse_manifest
 from visionml.errors import NotFound
 
@@ -79,6 +82,34 @@ class Catalog:
         """Return the files that the version's first import left out, and why."""
         text = self._read(dataset, version, layout.REFUSED).decode()
         return [RefusedImage.model_validate_json(line) for line in text.splitlines()]
+
+    def holding(self, contents: Collection[str]) -> Iterator[tuple[DatasetRecord, ManifestEntry]]:
+        """Yield each version that holds an image of one of these SHA-256, and its entry.
+
+        Every manifest is read, as a stream.
+        """
+        for record in self.versions() if contents else ():
+            folder = layout.manifest_folder(record.dataset, record.version)
+            manifest = uri(self._datasets_bucket, f"{folder}{layout.MANIFEST}")
+            for line in self._objects.lines(manifest):
+                if any(each in line for each in contents):
+                    (entry,) = parse_manifest(line, where=manifest)
+                    if entry.sha256 in contents:
+                        yield record, entry
+
+    def forgotten(self, dataset: str, version: str) -> dict[str, ForgottenImage]:
+        """Return which images of a version were deleted on request, by their SHA-256."""
+        return {
+            sha256: ForgottenImage.model_validate_json(
+                self._read(dataset, version, f"{layout.FORGOTTEN}{sha256}.json")
+            )
+            for sha256 in self.lost(dataset, version)
+        }
+
+    def lost(self, dataset: str, version: str) -> frozenset[str]:
+        """Return the SHA-256 of the images of a version that were deleted on request."""
+        folder = f"{layout.manifest_folder(dataset, version)}{layout.FORGOTTEN}"
+        return hashes(self._objects.keys(uri(self._datasets_bucket, folder)))
 
     def image(self, entry: ManifestEntry) -> bytes:
         """Return the original bytes of one image."""

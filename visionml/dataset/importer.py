@@ -54,8 +54,7 @@ def import_source(
     each, or a manifest: see `visionml.dataset.sources`. Importing the same again gives the same
     version, with the record of the first time; only what is missing in the buckets is uploaded.
     Images of one group stay on one side of the split: the manifest names it, or the file's path
-    gives it by `group_pattern`
-    (a regular expression: its first group, or all of the match).
+    gives it by `group_pattern` (a regular expression: its first group, or all of the match).
 
     Raises
     ------

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from visionml.contracts.dataset import SPLITS, DatasetRecord, ManifestEntry, Split
-from visionml.dataset.catalog import Catalog
 from visionml.dataset.importer import import_source
 from visionml.dataset.samples import write_digits
 from visionml.dataset.scan import Progress
@@ -29,7 +28,7 @@ class Dataset:
     """One version of a dataset."""
 
     def __init__(self, platform: Platform, record: DatasetRecord) -> None:
-        self._catalog = _catalog(platform)
+        self._catalog = platform.catalog
         self.record = record
 
     def __repr__(self) -> str:
@@ -63,6 +62,12 @@ class Dataset:
         rows = [item.model_dump() for item in found]
         return pd.DataFrame(rows, columns=pd.Index(["file", "reason", "detail"]))
 
+    def forgotten(self) -> pd.DataFrame:
+        """Return the images that were deleted on request since the import."""
+        found = self._catalog.forgotten(self.name, self.version)
+        rows = [(each.key, each.image_id, each.forgotten) for each in found.values()]
+        return pd.DataFrame(rows, columns=pd.Index(["key", "image", "forgotten"]))
+
     def samples(self, per_class: int = 4, *, split: Split = "train") -> list[Sample]:
         """Return images of one side of the split: the first of each class, then the second..."""
         chosen: dict[str, list[ManifestEntry]] = {label: [] for label in self.record.classes}
@@ -73,7 +78,7 @@ class Dataset:
         return self._read([entry for together in rounds for entry in together if entry])
 
     def images(self, keys: Sequence[str]) -> list[Sample]:
-        """Return the images with these keys, in the order given."""
+        """Return the images with these keys, in the order given, without forgotten ones."""
         known = {entry.key: entry for entry in self._entries()}
         return self._read([known[key] for key in keys])
 
@@ -81,7 +86,9 @@ class Dataset:
         return self._catalog.entries(self.name, self.version)
 
     def _read(self, entries: Sequence[ManifestEntry]) -> list[Sample]:
-        return [Sample(entry, self._catalog.image(entry)) for entry in entries]
+        gone = self._catalog.lost(self.name, self.version)
+        kept = [entry for entry in entries if entry.sha256 not in gone]
+        return [Sample(entry, self._catalog.image(entry)) for entry in kept]
 
 
 class Datasets:
@@ -133,7 +140,7 @@ class Datasets:
         NotFound
             There is none.
         """
-        catalog = _catalog(self._platform)
+        catalog = self._platform.catalog
         record = catalog.record(name, version) if version else catalog.latest(name)
         return Dataset(self._platform, record)
 
@@ -149,14 +156,6 @@ class Datasets:
                     "classes": len(record.classes),
                     "refused": record.refused,
                 }
-                for record in _catalog(self._platform).versions(name)
+                for record in self._platform.catalog.versions(name)
             ]
         )
-
-
-def _catalog(platform: Platform) -> Catalog:
-    return Catalog(
-        platform.aws,
-        raw_bucket=platform.bucket("raw"),
-        datasets_bucket=platform.bucket("datasets"),
-    )

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from visionml.aws import s3
+from visionml.aws import s3, secrets
 from visionml.aws.parameters import Parameters
 from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.aws.table import Table
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
+from visionml.dataset.catalog import Catalog
+from visionml.desks.image_records import ImageRecords
+from visionml.intake.pseudonyms import Pseudonyms
+from visionml.intake.records import KEYS
 from visionml.registry.lineage import Lineage
 from visionml.registry.versions import Versions
 
@@ -67,6 +71,22 @@ class Platform:
     def lineage(self) -> Lineage:
         """The lineage table."""
         return Lineage(Table(self.aws.dynamodb, self.names.lineage_table))
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The dataset versions."""
+        return Catalog(
+            self.aws, raw_bucket=self.bucket("raw"), datasets_bucket=self.bucket("datasets")
+        )
+
+    @cached_property
+    def images(self) -> ImageRecords:
+        """The images table."""
+        table = Table(self.aws.dynamodb, self.names.images_table, keys=KEYS)
+        return ImageRecords(table, Pseudonyms(self._pseudonym_secret))
+
+    def _pseudonym_secret(self) -> str:
+        return secrets.read(self.aws.client("secretsmanager"), self.names.pseudonym_secret)
 
     @cached_property
     def versions(self) -> Versions:

@@ -1,13 +1,13 @@
-"""The lineage as a drawing: datasets on the left, what came of them to the right."""
+"""The lineage as a drawing: images and datasets on the left, what came of them to the right."""
 
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from visionml.contracts.lineage import Node
-from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, SKY, Picture, figure, styled
+from visionml.plots.picture import BLUE, GREEN, GREY, ORANGE, RED, SKY, Picture, figure, styled
 from visionml.registry.lineage import LineageGraph
 
-_LAYERS = {"DATASET": GREEN, "RUN": ORANGE, "MODEL": BLUE, "DEPLOYMENT": SKY}
+_LAYERS = {"IMAGE": RED, "DATASET": GREEN, "RUN": ORANGE, "MODEL": BLUE, "DEPLOYMENT": SKY}
 _WIDTH, _HEIGHT = 0.8, 0.62
 _MOST_LETTERS = 26
 
