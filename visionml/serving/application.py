@@ -1,7 +1,6 @@
 """SageMaker's routes: ``/ping``, ``/invocations`` and, for several models, ``/models``."""
 
 import asyncio
-import json
 import logging
 import time
 
@@ -16,6 +15,7 @@ from visionml.errors import NotServing, RequestRefused, VisionmlError
 from visionml.serving.administration import routes
 from visionml.serving.answers import Answer
 from visionml.serving.engine import Engine
+from visionml.serving.journal import Journal
 from visionml.serving.limits import Admission, Place
 from visionml.serving.requests import media_type
 from visionml.serving.statuses import RETRIED, status_of
@@ -23,13 +23,13 @@ from visionml.serving.statuses import RETRIED, status_of
 log = logging.getLogger(__name__)
 
 
-def create(engine: Engine) -> ASGIApp:
-    """Return the application that answers with `engine`.
+def create(engine: Engine, journal: Journal | None = None) -> ASGIApp:
+    """Return the application that answers with `engine` and tells `journal` of invocations.
 
     Invocations go past Starlette's routing and middleware: after each prediction the processor's
     caches are cold, and every further call of a function shows in the throughput.
     """
-    invocations = Invocations(engine)
+    invocations = Invocations(engine, journal or Journal())
 
     async def ping(_: Request) -> Response:
         return Response(status_code=200 if engine.healthy else 503)
@@ -56,8 +56,9 @@ def create(engine: Engine) -> ASGIApp:
 class Invocations:
     """Reads a body within the limits, has it answered in time, and logs a line about it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, journal: Journal) -> None:
         self._engine = engine
+        self._journal = journal
         self._admission = Admission(engine.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +114,7 @@ class Invocations:
         self._log(request, status, code=body.error.code)
 
     def _log(self, request: "_Incoming", status: int, **more: object) -> None:
-        """Write one line of JSON, without a word of the payload."""
+        """Tell the journal, without a word of the payload."""
         record = {
             "event": "invocation",
             "status": status,
@@ -125,7 +126,7 @@ class Invocations:
             **({"target_model": request.target[:100]} if request.target else {}),
             **more,
         }
-        log.info("%s", _Line(record))
+        self._journal.note(record)
 
 
 def _told(answer: Answer) -> dict[str, object]:
@@ -138,16 +139,6 @@ def _told(answer: Answer) -> dict[str, object]:
     if answer.images != 1:
         told |= {"images": answer.images, "images_refused": answer.refused}
     return told
-
-
-class _Line:
-    """A record that becomes JSON when the log is written, which is not while a caller waits."""
-
-    def __init__(self, record: dict[str, object]) -> None:
-        self._record = record
-
-    def __str__(self) -> str:
-        return json.dumps(self._record)
 
 
 class _Disconnected(Exception):

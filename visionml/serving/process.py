@@ -162,7 +162,6 @@ class Listener:
         except BaseException:
             log.exception("A worker failed.")
         finally:
-            logging.shutdown()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import socket
-from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from visionml.serving.application import create
 from visionml.serving.engine import Engine
+from visionml.serving.journal import Journal
 from visionml.serving.models import Shelf
 from visionml.serving.process import CLOSED, READY
 from visionml.serving.references import Sources
@@ -19,7 +19,6 @@ from visionml.serving.settings import ServerSettings
 
 _KEEP_ALIVE_SECONDS = 75
 _LAST_ARRIVALS_SECONDS = 0.05
-_LOG_LINES = 256
 _READ_AHEAD_BYTES = 1 << 20
 """Of a body, before the application has taken any: uvicorn alone stops at each 64 KiB."""
 
@@ -37,10 +36,10 @@ def run(settings: ServerSettings, channel: socket.socket, state: Path) -> None:
     # Log records here say nothing of threads, processes and lines of code: do not look them up.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - as "Optimization" in logging's documentation says
-    journal = _gather_log_lines()
+    journal = Journal(gather=True)
     engine = _warm(settings, state)
     config = uvicorn.Config(
-        create(engine),
+        create(engine, journal),
         loop="uvloop",
         lifespan="off",
         log_config=None,
@@ -53,18 +52,6 @@ def run(settings: ServerSettings, channel: socket.socket, state: Path) -> None:
         timeout_graceful_shutdown=int(settings.drain_seconds),
     )
     _Server(config, channel, journal).run()
-
-
-def _gather_log_lines() -> MemoryHandler:
-    """Keep log lines until a warning, or many, or the server's next tick: a tenth of a second.
-
-    Written one by one they cost a request several times as much. What a worker that is killed has
-    not written is lost.
-    """
-    root = logging.getLogger()
-    journal = MemoryHandler(_LOG_LINES, flushLevel=logging.WARNING, target=root.handlers[0])
-    root.handlers[:] = [journal]
-    return journal
 
 
 def _warm(settings: ServerSettings, state: Path) -> Engine:
@@ -86,9 +73,7 @@ def _warm(settings: ServerSettings, state: Path) -> Engine:
 class _Server(uvicorn.Server):
     """uvicorn, fed with accepted connections in place of a port to listen on."""
 
-    def __init__(
-        self, config: uvicorn.Config, channel: socket.socket, journal: MemoryHandler
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, channel: socket.socket, journal: Journal) -> None:
         super().__init__(config)
         self._channel = channel
         self._journal = journal
@@ -107,8 +92,10 @@ class _Server(uvicorn.Server):
             pass
         await asyncio.sleep(_LAST_ARRIVALS_SECONDS)
         await super().shutdown(sockets)
+        self._journal.flush()
 
     async def on_tick(self, counter: int) -> bool:
+        """Write what was logged in the tenth of a second that has passed."""
         self._journal.flush()
         return await super().on_tick(counter)
 
