@@ -71,7 +71,7 @@ class Refusal(BaseModel):
     """The limit that was passed, in the unit of the reason."""
     file_size: Annotated[int, Field(ge=0)]
     """Bytes."""
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """None of a file that is too large to be read."""
 
 
