@@ -18,7 +18,7 @@ from visionml.contracts import settings  # noqa: E402
 from visionml.contracts.settings import Settings  # noqa: E402
 
 Resource = dict[str, Any]
-STACKS = ("Storage", "Network", "Monitoring", "Training", "Serving")
+STACKS = ("Storage", "Network", "Monitoring", "Intake", "Training", "Serving")
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,11 @@ Synthesise = Callable[[str], Synthesised]
 
 OVERRIDES = {
     "images.upload_limit_bytes": "1000000",
+    "intake.reserved_concurrency": "20",
     "lambda_architecture": "x86_64",
     "private_network": "true",
+    "redaction.enabled": "true",
+    "redaction.keep_originals": "true",
     "retention.logs_days": "7",
     "serving.cache_seconds": "0",
     "serving.allowed_origins": "https://app.example.com",

@@ -1,4 +1,5 @@
 import json
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -18,42 +19,53 @@ from visionml.contracts.settings import ServingSettings
 _ASKING = "method.request.header.Origin"
 PERSONAL = ("sourceIp", "userAgent", "identity.caller", "identity.user", "requestOverride")
 ROUTES = {
-    ("POST", "inference"),
-    ("POST", "async"),
-    ("POST", "uploads"),
-    ("GET", "{id}"),
-    ("GET", "health"),
-    ("POST", "truth"),
+    "Serving": {
+        ("POST", "inference"),
+        ("POST", "async"),
+        ("POST", "uploads"),
+        ("GET", "{id}"),
+        ("GET", "health"),
+        ("POST", "truth"),
+    },
+    "Intake": {("POST", "upload"), ("GET", "images"), ("GET", "{id}")},
 }
+"""By stack: each that has an API has one."""
+NAMED = {"Serving": attrgetter("api"), "Intake": attrgetter("images_api")}
+both = pytest.mark.parametrize("stack", ROUTES)
 
 
-def test_the_api_serves_its_routes_and_each_needs_a_key(environment: Synthesised) -> None:
+@both
+def test_the_api_serves_its_routes_and_each_needs_a_key(
+    environment: Synthesised, stack: str
+) -> None:
     paths = {
         path.split("/")[1]: each["Properties"]["PathPart"]
-        for path, each in environment.resources("AWS::ApiGateway::Resource").items()
+        for path, each in environment.resources("AWS::ApiGateway::Resource", stack=stack).items()
     }
     methods = [
         each
-        for each in environment.properties("AWS::ApiGateway::Method")
+        for each in environment.properties("AWS::ApiGateway::Method", stack=stack)
         if each["HttpMethod"] != "OPTIONS"
     ]
 
     assert {
         (each["HttpMethod"], paths[text(each["ResourceId"])[1:-1]]) for each in methods
-    } == ROUTES
+    } == ROUTES[stack]
     assert all(each["ApiKeyRequired"] is True for each in methods)
     assert {each["Integration"]["Type"] for each in methods} == {"AWS_PROXY"}
 
 
-def test_images_arrive_as_bytes(environment: Synthesised) -> None:
-    (api,) = environment.properties("AWS::ApiGateway::RestApi")
+@both
+def test_images_arrive_as_bytes(environment: Synthesised, stack: str) -> None:
+    (api,) = environment.properties("AWS::ApiGateway::RestApi", stack=stack)
 
-    assert api["Name"] == Names.of(environment.settings).api
+    assert api["Name"] == NAMED[stack](Names.of(environment.settings))
     assert set(IMAGE_TYPES) <= set(api["BinaryMediaTypes"])
 
 
-def test_the_usage_plan_follows_the_settings(environment: Synthesised) -> None:
-    (plan,) = environment.properties("AWS::ApiGateway::UsagePlan")
+@both
+def test_the_usage_plan_follows_the_settings(environment: Synthesised, stack: str) -> None:
+    (plan,) = environment.properties("AWS::ApiGateway::UsagePlan", stack=stack)
     serving = environment.settings.serving
 
     assert plan["Throttle"] == {
@@ -61,7 +73,7 @@ def test_the_usage_plan_follows_the_settings(environment: Synthesised) -> None:
         "RateLimit": serving.rate_per_second,
     }
     assert plan["Quota"] == {"Limit": serving.quota_per_month, "Period": "MONTH"}
-    assert len(environment.properties("AWS::ApiGateway::UsagePlanKey")) == 1
+    assert len(environment.properties("AWS::ApiGateway::UsagePlanKey", stack=stack)) == 1
 
 
 def test_a_json_body_without_an_image_is_refused_at_the_edge(environment: Synthesised) -> None:
@@ -85,8 +97,9 @@ def test_a_json_body_without_an_image_is_refused_at_the_edge(environment: Synthe
     )
 
 
-def test_access_logs_hold_no_payload_and_no_person(environment: Synthesised) -> None:
-    (stage,) = environment.properties("AWS::ApiGateway::Stage")
+@both
+def test_access_logs_hold_no_payload_and_no_person(environment: Synthesised, stack: str) -> None:
+    (stage,) = environment.properties("AWS::ApiGateway::Stage", stack=stack)
     written = stage["AccessLogSetting"]["Format"]
 
     assert json.loads(written)["request_id"] == "$context.requestId"
@@ -95,15 +108,17 @@ def test_access_logs_hold_no_payload_and_no_person(environment: Synthesised) -> 
     assert (stage["StageName"], stage["TracingEnabled"]) == ("live", True)
 
 
-def refusals(found: Synthesised) -> dict[str, dict[str, Any]]:
-    return {
-        each["ResponseType"]: each for each in found.properties("AWS::ApiGateway::GatewayResponse")
-    }
+def refusals(found: Synthesised, stack: str) -> dict[str, dict[str, Any]]:
+    responses = found.properties("AWS::ApiGateway::GatewayResponse", stack=stack)
+    return {each["ResponseType"]: each for each in responses}
 
 
-def test_refusals_of_the_gateway_have_the_body_of_the_adapters(environment: Synthesised) -> None:
+@both
+def test_refusals_of_the_gateway_have_the_body_of_the_adapters(
+    environment: Synthesised, stack: str
+) -> None:
     told = {}
-    for kind, response in refusals(environment).items():
+    for kind, response in refusals(environment, stack).items():
         body = response["ResponseTemplates"]["application/json"]
         filled = body.replace("$context.error.messageString", '"said"')
         told[kind] = ErrorBody.model_validate_json(filled).error
@@ -113,20 +128,22 @@ def test_refusals_of_the_gateway_have_the_body_of_the_adapters(environment: Synt
     assert told["BAD_REQUEST_BODY"].code == "invalid_request"
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(told)
     too_large = told["REQUEST_TOO_LARGE"]
-    assert (too_large.limit, "/uploads" in too_large.message) == (INLINE_IMAGE_BYTES, True)
+    assert (too_large.limit, "/upload" in too_large.message) == (INLINE_IMAGE_BYTES, True)
 
 
+@both
 def test_no_browser_may_call_unless_its_origin_is_named(
-    prod: Synthesised, overridden: Synthesised
+    prod: Synthesised, overridden: Synthesised, stack: str
 ) -> None:
     def methods(found: Synthesised) -> set[str]:
-        return {each["HttpMethod"] for each in found.properties("AWS::ApiGateway::Method")}
+        found_methods = found.properties("AWS::ApiGateway::Method", stack=stack)
+        return {each["HttpMethod"] for each in found_methods}
 
     assert "OPTIONS" not in methods(prod)
     assert "OPTIONS" in methods(overridden)
-    assert not any("ResponseParameters" in each for each in refusals(prod).values())
+    assert not any("ResponseParameters" in each for each in refusals(prod, stack).values())
     header = {"gatewayresponse.header.Access-Control-Allow-Origin": "'https://app.example.com'"}
-    for refusal in refusals(overridden).values():
+    for refusal in refusals(overridden, stack).values():
         assert refusal["ResponseParameters"] == header
 
 
@@ -151,7 +168,7 @@ def test_a_refusal_names_the_origin_or_the_one_that_asks(
 
 def inference(found: Synthesised) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the method ``POST /inference`` and the stage."""
-    (stage,) = found.properties("AWS::ApiGateway::Stage")
+    (stage,) = found.properties("AWS::ApiGateway::Stage", stack="Serving")
     (adapter,) = [
         path.split("/")[1]
         for path in found.resources("AWS::Lambda::Function")
@@ -284,3 +301,13 @@ def test_answers_are_forgotten_with_a_version_and_at_the_end_of_a_deployment(
     assert patterns[names.name("cache-clearing")]["detail"]["name"] == [
         names.active_version_parameter
     ]
+
+
+def test_all_apis_log_with_the_one_role_of_the_account(environment: Synthesised) -> None:
+    (account,) = environment.resources("AWS::ApiGateway::Account")
+
+    assert account.startswith("Monitoring/")
+    for stack in ROUTES:
+        (stage,) = environment.properties("AWS::ApiGateway::Stage", stack=stack)
+        everywhere = next(each for each in stage["MethodSettings"] if each["HttpMethod"] == "*")
+        assert everywhere["LoggingLevel"] == "ERROR"

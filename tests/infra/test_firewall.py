@@ -10,18 +10,20 @@ from visionml.cdk.units.firewall import Firewall
 from visionml.contracts.settings import FirewallSettings
 
 
-def test_the_api_s_stage_stands_behind_the_firewall(environment: Synthesised) -> None:
-    (acl,) = environment.resources("AWS::WAFv2::WebACL", stack="Serving")
-    (stage,) = environment.resources("AWS::ApiGateway::Stage", stack="Serving")
-    (association,) = environment.properties("AWS::WAFv2::WebACLAssociation")
+@pytest.mark.parametrize("stack", ["Serving", "Intake"])
+def test_an_api_s_stage_stands_behind_its_firewall(environment: Synthesised, stack: str) -> None:
+    (acl,) = environment.resources("AWS::WAFv2::WebACL", stack=stack)
+    (stage,) = environment.resources("AWS::ApiGateway::Stage", stack=stack)
+    (association,) = environment.properties("AWS::WAFv2::WebACLAssociation", stack=stack)
     assert association["WebACLArn"] == {"Fn::GetAtt": [acl.split("/")[1], "Arn"]}
     assert {"Ref": stage.split("/")[1]} in association["ResourceArn"]["Fn::Join"][1]
 
 
+@pytest.mark.parametrize("stack", ["Serving", "Intake"])
 def test_bodies_are_not_searched_for_text_and_no_sample_holds_a_key(
-    environment: Synthesised,
+    environment: Synthesised, stack: str
 ) -> None:
-    (acl,) = environment.properties("AWS::WAFv2::WebACL")
+    (acl,) = environment.properties("AWS::WAFv2::WebACL", stack=stack)
     groups = [
         rule["Statement"]["ManagedRuleGroupStatement"]
         for rule in acl["Rules"]

@@ -32,10 +32,14 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
     "deployment_prober": records.DeploymentProberEnvironment,
     "deployment_recorder": records.DeploymentRecorderEnvironment,
     "evaluation_gate": records.GateEnvironment,
+    "file_manager": records.FileManagerEnvironment,
     "ground_truth": records.GroundTruthEnvironment,
     "health_reporter": records.HealthReporterEnvironment,
+    "image_processor": records.ImageProcessorEnvironment,
+    "image_reader": records.ImageReaderEnvironment,
     "inference_adapter": records.AdapterEnvironment,
     "model_registrar": records.RegistrarEnvironment,
+    "notification_service": records.NotificationServiceEnvironment,
     "prediction_acceptor": records.PredictionAcceptorEnvironment,
     "prediction_consumer": records.PredictionConsumerEnvironment,
     "prediction_reader": records.PredictionReaderEnvironment,
@@ -44,10 +48,13 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
     "run_starter": records.RunStarterEnvironment,
     "staging_checker": records.StagingCheckerEnvironment,
     "upload_issuer": records.UploadIssuerEnvironment,
+    "upload_receiver": records.UploadReceiverEnvironment,
 }
 LARGEST_IMAGE_GB = 50_000_000 * 3 / 2**30
 """Decoded; by `images.pixel_limit`."""
 SHARD_GB = SHARD_BYTES / 2**30
+DETECTOR = {"file_manager", "image_processor", "notification_service"}
+"""Handlers whose functions have the detector's names."""
 SHARED = {"__init__", "answering", "observability", "publishing"}
 """Modules beside the handlers that are none."""
 HEAVY = ("torch", "numpy", "pandas", "onnxruntime", "pyvips", "aws_cdk", "starlette")
@@ -93,8 +100,9 @@ def test_every_handlers_variables_are_what_its_record_reads(
 
 
 def test_functions_follow_the_settings(environment: Synthesised) -> None:
-    names = Names.of(environment.settings)
+    settings = environment.settings
     for module, function in functions(environment).items():
+        names = Names.of_detector(settings) if module in DETECTOR else Names.of(settings)
         assert function["FunctionName"] == names.function(module)
         assert function["Runtime"] == "python3.12"
         assert function["Architectures"] == [environment.settings.lambda_architecture]
@@ -105,11 +113,11 @@ def test_functions_follow_the_settings(environment: Synthesised) -> None:
 def test_the_function_that_prepares_runs_in_the_image_of_the_jobs(
     environment: Synthesised,
 ) -> None:
-    ((handler, function),) = image_functions(environment).items()
+    handler = "visionml.dataset.shard_preparer.handler"
+    function = image_functions(environment)[handler]
     of_jobs = text(environment.templates["Training"]["Outputs"]["VisionImageUri"]["Value"])
     module = import_module("visionml.dataset.prepare_shard")
 
-    assert handler == "visionml.dataset.shard_preparer.handler"
     assert ROOT.joinpath(*handler.split(".")[:-1]).with_suffix(".py").is_file()
     assert text(function["Code"]["ImageUri"]).rsplit(":")[-1] == of_jobs.rsplit(":")[-1]
     assert function["ImageConfig"]["EntryPoint"] == ["python", "-m", "awslambdaric"]

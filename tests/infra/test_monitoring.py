@@ -78,8 +78,8 @@ def test_refused_images_do_not_count_as_failed_invocations(local: Synthesised) -
 
 
 def test_the_topic_is_encrypted_and_lets_alarms_publish(environment: Synthesised) -> None:
-    (topic,) = environment.properties("AWS::SNS::Topic")
-    (policy,) = environment.properties("AWS::SNS::TopicPolicy")
+    (topic,) = environment.properties("AWS::SNS::Topic", stack="Monitoring")
+    (policy,) = environment.properties("AWS::SNS::TopicPolicy", stack="Monitoring")
     statements = policy["PolicyDocument"]["Statement"]
 
     assert topic["TopicName"] == Names.of(environment.settings).alarm_topic

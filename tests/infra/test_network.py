@@ -45,8 +45,10 @@ def test_interface_endpoints_are_paid_for_in_private_networks_only(
         [
             "com.amazonaws.us-east-1.kinesis-streams",
             "com.amazonaws.us-east-1.monitoring",
+            "com.amazonaws.us-east-1.rekognition",
             "com.amazonaws.us-east-1.sagemaker.api",
             "com.amazonaws.us-east-1.sagemaker.runtime",
+            "com.amazonaws.us-east-1.secretsmanager",
             "com.amazonaws.us-east-1.sns",
             "com.amazonaws.us-east-1.ssm",
             "com.amazonaws.us-east-1.states",

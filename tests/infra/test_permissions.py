@@ -18,6 +18,10 @@ WITHOUT_RESOURCES = {
     # what deployments made
     "sagemaker:ListEndpointConfigs",
     "sagemaker:ListModels",
+    # what pictures show
+    "rekognition:DetectFaces",
+    "rekognition:DetectLabels",
+    "rekognition:DetectText",
     # X-Ray
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
@@ -54,6 +58,8 @@ DELETES = {
         "sagemaker:DeleteEndpointConfig",
         "sagemaker:DeleteModel",
     },
+    "DetectorFileManager": {"s3:DeleteObjectVersion"},
+    "HandlersReceiver": {"s3:DeleteObjectVersion", "sqs:DeleteMessage"},
     "DeploymentRole": {"sagemaker:DeleteEndpoint", "sagemaker:DeleteEndpointConfig"},
 }
 """What roles may delete, by the beginning of their logical ids."""
@@ -301,6 +307,46 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
             },
         ),
         ("HandlersCacheClearer", {"apigateway:DELETE"}),
+        (
+            "HandlersReceiver",
+            {
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "s3:DeleteObjectVersion",
+                "s3:GetObjectVersion",
+                "s3:ListBucketVersions",
+                "s3:PutObject",
+                "secretsmanager:GetSecretValue",
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+                "states:StartExecution",
+            },
+        ),
+        ("HandlersUploadReceiver", {"s3:PutObject", "secretsmanager:GetSecretValue"}),
+        (
+            "HandlersImageReader",
+            {
+                "dynamodb:GetItem",
+                "dynamodb:Query",
+                "s3:GetObject",
+                "secretsmanager:GetSecretValue",
+            },
+        ),
+        ("DetectorImageProcessor", {"rekognition:DetectLabels", "s3:GetObject"}),
+        (
+            "DetectorFileManager",
+            {
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+                "s3:DeleteObjectVersion",
+                "s3:GetObjectVersion",
+                "s3:ListBucketVersions",
+                "s3:PutObject",
+            },
+        ),
+        ("DetectorNotificationService", {"s3:GetObject", "sns:Publish"}),
         ("HandlersHealthReporter", {"sagemaker:DescribeEndpoint", "ssm:GetParameter"}),
     ],
 )

@@ -16,6 +16,7 @@ HANDLERS = (
     *_BASE,
     "visionml/dataset/__init__.py",
     "visionml/dataset/catalog.py",
+    "visionml/dataset/forgotten.py",
     "visionml/dataset/manifest.py",
     "visionml/evaluation/__init__.py",
     "visionml/evaluation/gate.py",

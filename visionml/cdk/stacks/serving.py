@@ -46,7 +46,9 @@ class ServingStack(PlatformStack):
         self._storage = storage
         self._placement = network.placement
         self._notifications = monitoring.notifications
-        self.add_stack_dependency(monitoring, "API Gateway logs with the role that is declared there.")
+        self.add_stack_dependency(
+            monitoring, "API Gateway logs with the role that is declared there."
+        )
         self.hosting_role = self._hosting_role()
         self.endpoint = self._endpoint()
         handlers = Handlers(

@@ -21,7 +21,15 @@ from constructs import Construct
 from visionml.cdk.findings import acknowledge
 from visionml.cdk.units.keys import Keys
 from visionml.cdk.units.lifetime import removal_policy
-from visionml.cdk.units.permissions import add_objects, delete_objects, read_objects, write_objects
+from visionml.cdk.units.permissions import (
+    add_objects,
+    delete_objects,
+    delete_versions,
+    fetch_objects,
+    read_objects,
+    take_versions,
+    write_objects,
+)
 from visionml.contracts.detector import FOLDERS
 from visionml.contracts.layout import ACCEPTED, INFERENCE_UPLOADS, PREVIEWS, QUARANTINE, UPLOADS
 from visionml.contracts.names import Names
@@ -143,6 +151,18 @@ class Buckets(Construct):
     def let_add(self, role: Role, kind: str, *, prefix: str) -> None:
         """Allow adding objects below a prefix of a bucket."""
         add_objects(role, self.name(kind), self._keys[kind], prefix=prefix)
+
+    def let_fetch(self, role: Role, kind: str, *, prefix: str) -> None:
+        """Allow reading objects below a prefix of a bucket by their keys."""
+        fetch_objects(role, self.name(kind), self._keys[kind], prefix=prefix)
+
+    def let_take(self, role: Role, kind: str, *, prefix: str) -> None:
+        """Allow reading and deleting exact versions of objects below a prefix of a bucket."""
+        take_versions(role, self.name(kind), self._keys[kind], prefix=prefix)
+
+    def let_take_back(self, role: Role, kind: str, *, prefix: str) -> None:
+        """Allow deleting exact versions of objects below a prefix of a bucket."""
+        delete_versions(role, self.name(kind), prefix=prefix)
 
     def let_delete(self, role: Role, kind: str, *, prefix: str) -> None:
         """Allow deleting the objects below a prefix of a bucket."""

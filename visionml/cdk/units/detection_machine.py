@@ -24,7 +24,8 @@ def definition(parts: DetectionParts, *, attempts: int) -> dict[str, Any]:
     """Return the machine's definition; its input is a ``DetectionOrder``.
 
     An image that could not be looked at is put away and told of like an uncertain one; then the
-    execution fails, for the alarm to see.
+    execution fails, for the alarm to see. FileManager answers what is true of the image afterwards:
+    where another execution has organised it, that one's detection.
     """
     return {
         "Comment": "Look, put into a folder, tell people of what is uncertain.",
@@ -39,7 +40,7 @@ def definition(parts: DetectionParts, *, attempts: int) -> dict[str, Any]:
             },
             "Look": _look(parts, attempts),
             "Organise": _organise(parts, {"detection": "{% $states.input %}"}, then="IsUncertain"),
-            "OrganiseUnseen": _organise(parts, {"failure": "{% $failure %}"}, then="Notify"),
+            "OrganiseUnseen": _organise(parts, {"failure": "{% $failure %}"}, then="IsUncertain"),
             "IsUncertain": choose(
                 ("{% $type($states.input.detection.uncertainty) = 'string' %}", "Notify"),
                 otherwise="Done",

@@ -27,8 +27,10 @@ from visionml.contracts.settings import Settings
 INTERFACE_ENDPOINTS = {
     "Kinesis": InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
     "Monitoring": InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
+    "Rekognition": InterfaceVpcEndpointAwsService.REKOGNITION,
     "SagemakerApi": InterfaceVpcEndpointAwsService.SAGEMAKER_API,
     "SagemakerRuntime": InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
+    "Secrets": InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
     "Sns": InterfaceVpcEndpointAwsService.SNS,
     "Ssm": InterfaceVpcEndpointAwsService.SSM,
     "States": InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,

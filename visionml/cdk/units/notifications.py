@@ -1,4 +1,4 @@
-"""The topic that alarms and failures are announced on."""
+"""Topics that people are told on."""
 
 from aws_cdk import Stack
 from aws_cdk.aws_iam import Effect, PolicyStatement, Role, ServicePrincipal
@@ -12,8 +12,40 @@ from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
 
-class Notifications(Construct):
+class EncryptedTopic(Construct):
     """An encrypted topic, with the subscription that the settings name."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        settings: Settings,
+        name: str,
+        title: str,
+        key: IKey,
+    ) -> None:
+        super().__init__(scope, id)
+        self._key = key
+        self.topic = Topic(
+            self,
+            "Topic",
+            topic_name=name,
+            display_name=title,
+            master_key=key,
+            enforce_ssl=True,
+        )
+        if settings.alarms.email is not None:
+            self.topic.add_subscription(EmailSubscription(settings.alarms.email))
+
+    def let_announce(self, role: Role) -> None:
+        """Allow publishing."""
+        allow(role, ["sns:Publish"], [self.topic.topic_arn])
+        self._key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+
+class Notifications(EncryptedTopic):
+    """The topic that alarms and failures are announced on."""
 
     def __init__(
         self,
@@ -24,16 +56,8 @@ class Notifications(Construct):
         names: Names,
         key: IKey,
     ) -> None:
-        super().__init__(scope, id)
-        self._key = key
-        self.topic = Topic(
-            self,
-            "Topic",
-            topic_name=names.alarm_topic,
-            display_name=f"{names.prefix} {names.environment}",
-            master_key=key,
-            enforce_ssl=True,
-        )
+        title = f"{names.prefix} {names.environment}"
+        super().__init__(scope, id, settings=settings, name=names.alarm_topic, title=title, key=key)
         # the topic's own policy replaces the default one, under which alarms could publish
         self.topic.add_to_resource_policy(
             PolicyStatement(
@@ -45,10 +69,3 @@ class Notifications(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
             )
         )
-        if settings.alarms.email is not None:
-            self.topic.add_subscription(EmailSubscription(settings.alarms.email))
-
-    def let_announce(self, role: Role) -> None:
-        """Allow publishing."""
-        allow(role, ["sns:Publish"], [self.topic.topic_arn])
-        self._key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")

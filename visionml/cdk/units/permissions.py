@@ -64,16 +64,58 @@ def write_objects(role: Role, bucket: str, key: IKey, *, prefix: str) -> None:
 
 def add_objects(role: Role, bucket: str, key: IKey, *, prefix: str) -> None:
     """Allow writing objects below a prefix, and neither listing nor reading them."""
-    objects = f"arn:{Stack.of(role).partition}:s3:::{bucket}/{prefix}*"
-    reason = f"The objects below {prefix} come and go while the role stays."
-    allow(role, ["s3:PutObject"], [objects], because=reason)
+    allow(role, ["s3:PutObject"], [_below(role, bucket, prefix)], because=_come_and_go(prefix))
     key.grant(role, "kms:GenerateDataKey")
+
+
+def fetch_objects(role: Role, bucket: str, key: IKey, *, prefix: str) -> None:
+    """Allow reading objects below a prefix by their keys, and not listing them.
+
+    A signed link allows what its signer may do.
+    """
+    allow(role, ["s3:GetObject"], [_below(role, bucket, prefix)], because=_come_and_go(prefix))
+    key.grant(role, "kms:Decrypt")
+
+
+def take_versions(role: Role, bucket: str, key: IKey, *, prefix: str) -> None:
+    """Allow listing, reading and deleting exact versions of objects below a prefix."""
+    actions = ["s3:GetObjectVersion", "s3:DeleteObjectVersion"]
+    allow(role, actions, [_below(role, bucket, prefix)], because=_come_and_go(prefix))
+    below = {"StringLike": {"s3:prefix": f"{prefix}*"}}
+    bucket_arn = f"arn:{Stack.of(role).partition}:s3:::{bucket}"
+    allow(role, ["s3:ListBucketVersions"], [bucket_arn], conditions=below)
+    key.grant(role, "kms:Decrypt")
+
+
+def delete_versions(role: Role, bucket: str, *, prefix: str) -> None:
+    """Allow deleting exact versions of objects below a prefix."""
+    objects = _below(role, bucket, prefix)
+    allow(role, ["s3:DeleteObjectVersion"], [objects], because=_come_and_go(prefix))
+
+
+def see_pictures(role: Role, *actions: str) -> None:
+    """Allow asking Rekognition what pictures show, such as ``DetectLabels``."""
+    allow(
+        role,
+        [f"rekognition:{action}" for action in actions],
+        ["*"],
+        because="Looking at a picture knows no resources.",
+    )
+
+
+def _below(role: Role, bucket: str, prefix: str) -> str:
+    return f"arn:{Stack.of(role).partition}:s3:::{bucket}/{prefix}*"
+
+
+def _come_and_go(prefix: str) -> str:
+    return (
+        f"The objects {f'below {prefix}' if prefix else 'there'} come and go while the role stays."
+    )
 
 
 def _objects(role: Role, bucket: str, actions: list[str], prefix: str) -> None:
     bucket_arn = f"arn:{Stack.of(role).partition}:s3:::{bucket}"
-    reason = f"The objects below {prefix} come and go while the role stays."
-    allow(role, actions, [f"{bucket_arn}/{prefix}*"], because=reason)
+    allow(role, actions, [_below(role, bucket, prefix)], because=_come_and_go(prefix))
     below = {"StringLike": {"s3:prefix": f"{prefix}*"}}
     allow(role, ["s3:ListBucket"], [bucket_arn], conditions=below)
 
@@ -96,9 +138,7 @@ def register_models(role: Role, names: Names) -> None:
 
 def delete_objects(role: Role, bucket: str, *, prefix: str) -> None:
     """Allow deleting the objects below a prefix; earlier versions of them stay."""
-    objects = f"arn:{Stack.of(role).partition}:s3:::{bucket}/{prefix}*"
-    reason = f"The objects below {prefix} come and go while the role stays."
-    allow(role, ["s3:DeleteObject"], [objects], because=reason)
+    allow(role, ["s3:DeleteObject"], [_below(role, bucket, prefix)], because=_come_and_go(prefix))
 
 
 def look_up_jobs(role: Role, *verbs: str) -> None:

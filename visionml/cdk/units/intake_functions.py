@@ -1,0 +1,144 @@
+"""The functions that take images, look at them, and tell of them, each with what it may do."""
+
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk.aws_lambda import EventSourceMapping
+from constructs import Construct
+
+from visionml.cdk.units.buckets import Buckets
+from visionml.cdk.units.handler import Handler, Handlers, ImageFunction
+from visionml.cdk.units.image import Image
+from visionml.cdk.units.images_table import ImagesTable
+from visionml.cdk.units.intake_queue import IntakeQueue
+from visionml.cdk.units.permissions import allow, arn, see_pictures
+from visionml.cdk.units.pseudonyms import Pseudonyms
+from visionml.contracts.environment import (
+    ImageReaderEnvironment,
+    IntakeEnvironment,
+    UploadReceiverEnvironment,
+)
+from visionml.contracts.intake import RegionKind
+from visionml.contracts.layout import ACCEPTED, PREVIEWS, QUARANTINE, UPLOADS
+from visionml.contracts.names import METRIC_NAMESPACE, Names
+
+RECEIVER = "receiver"
+SERVICE = "intake"
+"""What the functions' logs, traces and metrics are under."""
+_LOOKING = {RegionKind.FACE: "DetectFaces", RegionKind.TEXT: "DetectText"}
+
+
+class IntakeFunctions(Construct):
+    """``receiver`` looks at every upload; ``uploads`` and ``reader`` stand behind the API."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        handlers: Handlers,
+        buckets: Buckets,
+        table: ImagesTable,
+        queue: IntakeQueue,
+        pseudonyms: Pseudonyms,
+        image: Image,
+    ) -> None:
+        super().__init__(scope, id)
+        self._handlers, self._settings = handlers, handlers.settings
+        self._buckets, self._table, self._pseudonyms = buckets, table, pseudonyms
+        self._names = handlers.names
+        self._common: dict[str, Any] = {
+            "powertools_service_name": SERVICE,
+            "powertools_metrics_namespace": METRIC_NAMESPACE,
+            "images_bucket": buckets.name("images"),
+            "pseudonym_secret": self._names.pseudonym_secret,
+        }
+        self._answering: dict[str, Any] = {
+            **self._common,
+            "allowed_origins": ",".join(self._settings.serving.allowed_origins),
+        }
+        self.receiver = self._receiver(image)
+        self._feed(queue)
+        self.uploads = self._uploads()
+        self.reader = self._reader()
+
+    def _receiver(self, image: Image) -> ImageFunction:
+        settings, names = self._settings, self._names
+        detection = Names.of_detector(settings).detection_machine
+        machine = names.state_machine_arn(detection, Stack.of(self).account)
+        kept = settings.redaction.enabled and settings.redaction.keep_originals
+        receiver = self._handlers.add_image(
+            RECEIVER,
+            IntakeEnvironment(
+                **self._common,
+                originals_bucket=self._buckets.name("originals") if kept else "",
+                images_table=names.images_table,
+                detection_machine_arn=machine,
+                upload_limit_bytes=settings.images.upload_limit_bytes,
+                pixel_limit=settings.images.pixel_limit,
+                preview_sizes=",".join(map(str, settings.images.preview_sizes)),
+                redaction=settings.redaction.model_dump_json(),
+                records_days=settings.retention.records_days,
+            ),
+            image=image,
+            handler="visionml.intake.receiver.handler",
+            seconds=settings.intake.seconds,
+            memory_mb=settings.intake.memory_mb,
+            reserved_concurrency=settings.intake.reserved_concurrency,
+        )
+        role = receiver.role
+        self._buckets.let_take(role, "images", prefix=UPLOADS)
+        for prefix in (ACCEPTED, PREVIEWS, QUARANTINE):
+            self._buckets.let_add(role, "images", prefix=prefix)
+        if kept:
+            self._buckets.let_add(role, "originals", prefix="")
+        if settings.redaction.enabled and settings.redaction.engine == "rekognition":
+            see_pictures(role, *(_LOOKING[kind] for kind in sorted(settings.redaction.hide)))
+        self._table.let(role, "PutItem", "Query")
+        self._pseudonyms.let_read(role)
+        allow(role, ["states:StartExecution"], [machine])
+        return receiver
+
+    def _feed(self, queue: IntakeQueue) -> None:
+        """Hand the queue's messages to the receiver, some at a time."""
+        queue.let_take(self.receiver.role)
+        intake = self._settings.intake
+        mapping = EventSourceMapping(
+            self,
+            "Uploads",
+            target=self.receiver.function,
+            event_source_arn=arn(self.receiver.role, "sqs", self._names.intake_queue),
+            batch_size=intake.batch,
+            max_concurrency=intake.maximum_concurrency,
+            report_batch_item_failures=True,
+        )
+        mapping.node.add_dependency(self.receiver.role)
+
+    def _uploads(self) -> Handler:
+        uploads = self._handlers.add(
+            "upload_receiver",
+            UploadReceiverEnvironment(
+                **self._answering,
+                upload_limit_bytes=self._settings.images.upload_limit_bytes,
+            ),
+            seconds=28,  # API Gateway waits 29
+            memory_mb=512,
+        )
+        # what a signed form allows is what its signer may do
+        self._buckets.let_add(uploads.role, "images", prefix=UPLOADS)
+        self._pseudonyms.let_read(uploads.role)
+        return uploads
+
+    def _reader(self) -> Handler:
+        reader = self._handlers.add(
+            "image_reader",
+            ImageReaderEnvironment(
+                **self._answering,
+                images_table=self._names.images_table,
+                link_seconds=self._settings.intake.link_seconds,
+            ),
+        )
+        self._table.let_list(reader.role)
+        self._buckets.let_fetch(reader.role, "images", prefix=PREVIEWS)
+        self._pseudonyms.let_read(reader.role)
+        return reader
