@@ -39,6 +39,11 @@ class MemoryTable:
         self.items[pk, sk] = {name: value for name, value in changed.items() if value is not None}
         self.step("has updated")
 
+    def delete(self, pk: str, sk: str) -> None:
+        self.step("delete")
+        self.items.pop((pk, sk), None)
+        self.step("has deleted")
+
     def put_together(self, items: Sequence[Item]) -> None:
         for item in items:
             self.put(item)

@@ -133,6 +133,11 @@ class Table:
                 **options,
             )
 
+    def delete(self, pk: str, sk: str) -> None:
+        """Delete an item; one that is gone already is no error."""
+        with translated(f"delete {pk} from the table {self.name}"):
+            self._table.delete_item(Key=self._key(pk, sk))
+
     def get(self, pk: str, sk: str) -> Item | None:
         """Return one item as last written, or None."""
         with translated(f"read {pk} from the table {self.name}"):

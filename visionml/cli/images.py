@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import typer
 
 from visionml.cli.options import AsJson, Environment, print_frame, print_json, print_pairs, records
+from visionml.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from visionml.desks.forgetting import Forgotten
 
 _INTERRUPTED = 130
 
@@ -122,6 +125,50 @@ def show(
         told["Refusal"] = record["Refusal"]["sentence"]
     told["Previews"] = ", ".join(record.get("Previews", {}))
     print_pairs({name: value for name, value in told.items() if value != ""}, as_json=False)
+
+
+def forget(
+    image: Annotated[str, typer.Argument(help="An image's id.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would do.")] = False,
+    environment: Environment = "local",
+    as_json: AsJson = False,
+) -> None:
+    """Delete an image for good: from buckets, datasets and records.
+
+    Models that were trained before are told, and stay as they are. Done again, or after an
+    interruption, it does what is left to do.
+    """
+    from visionml import workbench
+
+    if as_json and not (yes or dry_run):
+        raise InvalidInput("Nobody can be asked with --json.", hint="Add --yes or --dry-run.")
+    session = workbench.open(environment)
+    if dry_run or not yes:
+        planned = session.images.forget(image, dry_run=True)
+        _print_forgotten(planned, as_json=as_json)
+        if dry_run:
+            return
+        typer.confirm("Delete all of it?", abort=True)
+    _print_forgotten(session.images.forget(image), as_json=as_json)
+
+
+def _print_forgotten(told: "Forgotten", *, as_json: bool) -> None:
+    if not as_json:
+        typer.echo(repr(told))
+        return
+    print_json(
+        {
+            "image": told.record.image_id,
+            "done": told.done,
+            "deleted": told.deleted,
+            "datasets": told.datasets,
+            "models": records(told.models),
+            "same_file": told.alike,
+            "notes": {name: told.rows[name] for name in ("record", "predictions")},
+        }
+    )
 
 
 class _Bar:

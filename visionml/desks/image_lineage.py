@@ -40,14 +40,19 @@ class Holding:
 
 
 def holdings(catalog: Catalog, record: ImageRecord) -> list[Holding]:
-    """Return the dataset versions that hold an image, known by its content, the newest first."""
-    if record.processing_status == ProcessingStatus.FORGOTTEN:
-        return list(_held_once(catalog, record.image_id))
+    """Return the dataset versions that hold an image, known by its content, the newest first.
+
+    Those that have lost it because it was forgotten are told too, though its hash is not known
+    any more.
+    """
     hashes = {each for each in (record.content_hash, record.upload_hash) if each}
-    return [
+    found = [
         Holding(version, entry, entry.sha256 in catalog.lost(version.dataset, version.version))
         for version, entry in catalog.holding(hashes)
     ]
+    if record.processing_status == ProcessingStatus.FORGOTTEN:
+        found += [each for each in _held_once(catalog, record.image_id) if each not in found]
+    return found
 
 
 def _held_once(catalog: Catalog, image_id: str) -> Iterator[Holding]:

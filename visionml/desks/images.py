@@ -14,6 +14,7 @@ from visionml.contracts import layout
 from visionml.contracts.detector import FOLDERS
 from visionml.contracts.images import ImageRecord, ProcessingStatus
 from visionml.desks.finding import find
+from visionml.desks.forgetting import Forgetter, Forgotten
 from visionml.desks.image_records import ImageRecords, Moment, frame
 from visionml.desks.images_api import ImagesApi
 from visionml.desks.platform import Platform
@@ -186,6 +187,24 @@ class Images:
         folders = [layout.UPLOADS, layout.QUARANTINE, layout.ACCEPTED, *FOLDERS.values()]
         rows = {folder: counts[folder] for folder in folders}
         return pd.DataFrame({"images": rows}).rename_axis("folder")
+
+    def forget(self, image: str, *, dry_run: bool = False) -> Forgotten:
+        """Delete an image for good: from the buckets, their versions, the datasets, the records.
+
+        What is left is a record that it was forgotten, and models that were trained before, which
+        are told. Done again it does what is left to do; a `dry_run` only tells.
+
+        Raises
+        ------
+        InvalidInput
+            That is no image's id.
+        NotFound
+            Nothing is known of such an image.
+        AccessDenied
+            Who asks may not delete all of it.
+        """
+        forgetter = Forgetter(self._platform)
+        return forgetter.plan(image) if dry_run else forgetter.forget(image)
 
     @property
     def _records(self) -> ImageRecords:

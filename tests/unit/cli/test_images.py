@@ -13,7 +13,9 @@ from visionml import workbench
 from visionml.cli.main import app
 from visionml.contracts.detector import Label
 from visionml.contracts.images import ImageRecord, ProcessingStatus
+from visionml.desks.forgetting import Forgotten
 from visionml.desks.image_records import frame
+from visionml.errors import InvalidInput
 
 IMAGE = "a" * 32
 
@@ -62,15 +64,27 @@ class Desk:
     def get(self, image: str) -> ImageRecord:
         return record(image_id=image)
 
+    def forget(self, image: str, *, dry_run: bool = False) -> Forgotten:
+        self.asked.setdefault("forgotten", []).append("planned" if dry_run else "done")
+        return Forgotten(
+            record(image_id=image),
+            done=not dry_run,
+            deleted={"image": 2, "previews": 3},
+            held=[],
+            models=pd.DataFrame([{"model": "run-1", "the model": "learnt from it"}]),
+            alike=(),
+            results_days=30,
+        )
+
 
 class Session:
     def __init__(self, images: Desk) -> None:
         self.images = images
 
 
-def run(monkeypatch: pytest.MonkeyPatch, desk: Desk, *arguments: str) -> Any:
+def run(monkeypatch: pytest.MonkeyPatch, desk: Desk, *arguments: str, typed: str = "") -> Any:
     monkeypatch.setattr(workbench, "open", lambda *_, **__: Session(desk))
-    return CliRunner().invoke(app, list(arguments))
+    return CliRunner().invoke(app, list(arguments), input=typed)
 
 
 def test_upload_tells_what_became_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,3 +138,36 @@ def test_one_image_is_shown(monkeypatch: pytest.MonkeyPatch, as_json: bool) -> N
         assert json.loads(answer.stdout)["DetectedAnimal"] == "cat"
     else:
         assert "Labels            Cat 97.5" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "typed", "done"),
+    [
+        ([], "y\n", ["planned", "done"]),
+        ([], "n\n", ["planned"]),
+        (["--dry-run"], "", ["planned"]),
+        (["--yes"], "", ["done"]),
+        (["--yes", "--dry-run"], "", ["planned"]),
+    ],
+)
+def test_an_image_is_forgotten_by_who_says_so(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], typed: str, done: list[str]
+) -> None:
+    desk = Desk()
+    answer = run(monkeypatch, desk, "forget", IMAGE, *options, typed=typed)
+    assert desk.asked["forgotten"] == done
+    assert answer.exit_code == (1 if typed == "n\n" else 0)
+    assert "2 image, 3 previews" in answer.stdout
+    assert "run-1 (learnt from it)" in answer.stdout
+    assert "Models were not changed." in answer.stdout
+
+
+def test_with_json_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    answer = run(monkeypatch, desk, "forget", IMAGE, "--json")
+    assert isinstance(answer.exception, InvalidInput)
+    assert desk.asked == {}
+    told = json.loads(run(monkeypatch, desk, "forget", IMAGE, "--json", "--yes").stdout)
+    assert told["done"] is True
+    assert told["deleted"] == {"image": 2, "previews": 3}
+    assert told["models"] == [{"model": "run-1", "the model": "learnt from it"}]

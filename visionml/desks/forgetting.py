@@ -1,0 +1,186 @@
+"""Forget an image: find it wherever it went, delete it there, and say what it leaves behind."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from visionml.aws.object_versions import ObjectVersions
+from visionml.aws.table import Table
+from visionml.contracts.images import ImageRecord, ProcessingStatus
+from visionml.dataset.forgetting import Holders
+from visionml.desks import image_lineage
+from visionml.desks.card import Card
+from visionml.desks.image_lineage import Holding
+from visionml.desks.platform import Platform
+from visionml.errors import NotFound
+from visionml.intake.forgetting import Forgetting, told
+from visionml.intake.records import KEYS
+
+NOT_FOUND_BY_IMAGE = (
+    "Predictions name no image, so none can be found by it: they expire after {days} days, and"
+    " events of answers, which hold an image's hash, after 24 hours."
+)
+MODELS_STAY = (
+    "Models were not changed. One without the image comes of training again on the same version of"
+    " the dataset, which leaves the image out, and of promoting what that gives."
+)
+
+
+class Forgotten(Card):
+    """What was deleted of an image, or would be, and what it leaves behind.
+
+    ``deleted`` counts versions of objects by what they are, ``models`` are those that came of
+    datasets that held the image, ``alike`` other images whose file was the same.
+    """
+
+    def __init__(
+        self,
+        record: ImageRecord,
+        *,
+        done: bool,
+        deleted: dict[str, int],
+        held: list[Holding],
+        models: pd.DataFrame,
+        alike: tuple[str, ...],
+        results_days: int,
+    ) -> None:
+        versions = [f"{each.record.dataset}@{each.record.version}" for each in held]
+        named = [f"{row['model']} ({row['the model']})" for row in models.to_dict("records")]
+        rows = {
+            "deleted" if done else "would be deleted": told(deleted),
+            "record": record.reason or f"{record.processing_status.value}, {record.timestamp}",
+            "datasets that held it": ", ".join(versions) or "none",
+            "models of these": ", ".join(dict.fromkeys(named)) or "none",
+        }
+        if named:
+            rows["what of them"] = MODELS_STAY
+        if alike:
+            rows["same file, still there"] = ", ".join(alike)
+        rows["predictions"] = NOT_FOUND_BY_IMAGE.format(days=results_days)
+        super().__init__(f"Image {record.image_id}", rows)
+        self.record, self.done, self.deleted = record, done, deleted
+        self.datasets, self.models, self.alike = versions, models, alike
+
+
+class Forgetter:
+    """Forgets the images of an environment."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        versions = ObjectVersions(platform.aws.s3)
+        self._intake = Forgetting(
+            versions,
+            Table(platform.aws.dynamodb, platform.names.images_table, keys=KEYS),
+            images_bucket=platform.bucket("images"),
+            originals_bucket=platform.bucket("originals"),
+        )
+        self._holders = Holders(
+            platform.objects,
+            versions,
+            raw_bucket=platform.bucket("raw"),
+            datasets_bucket=platform.bucket("datasets"),
+        )
+
+    def plan(self, image: str) -> Forgotten:
+        """Return what `forget` would do, and do nothing.
+
+        Raises
+        ------
+        NotFound
+            Nothing is known of such an image.
+        """
+        records, held, alike = self._known(image)
+        lying = self._intake.lying(image, records)
+        deleted = Counter({kind: len(found) for kind, found in lying.items()})
+        for each in held:
+            record = each.record
+            deleted["copies"] += len(self._holders.copies(each.entry))
+            shards = self._holders.shards(record.dataset, record.version)
+            deleted["files of shards"] += len(shards)
+        if not records and not lying:
+            raise _unknown(image)
+        return self._told(image, records, held, alike, deleted=deleted, done=False)
+
+    def forget(self, image: str) -> Forgotten:
+        """Delete an image wherever it lies; done again, or after an interruption, it goes on.
+
+        Raises
+        ------
+        NotFound
+            Nothing is known of such an image.
+        AccessDenied
+            Who asks may not delete all of it; what could be deleted before is deleted.
+        """
+        records, held, alike = self._known(image)
+        if not records and not self._intake.lying(image, records):
+            raise _unknown(image)
+        self._intake.mark(image, records)
+        deleted: Counter[str] = Counter()
+        now = datetime.now(UTC)
+        for each in held:
+            version = each.record.version
+            deleted.update(
+                self._holders.forget(
+                    each.record.dataset, version, each.entry, image_id=image, now=now
+                )
+            )
+        deleted.update(self._intake.delete(image, records))
+        left = self._intake.bury(image, records, deleted=deleted)
+        return self._told(image, [left], held, alike, deleted=deleted, done=True)
+
+    def _known(self, image: str) -> tuple[list[ImageRecord], list[Holding], tuple[str, ...]]:
+        """Return an image's records, the versions that hold it, and images of the same file."""
+        records = self._intake.records(image)
+        catalog = self._platform.catalog
+        held = [each for record in records for each in image_lineage.holdings(catalog, record)]
+        unique = {(each.node, each.entry.key): each for each in held}
+        hashes = {record.upload_hash for record in records if record.upload_hash}
+        alike = {
+            other.image_id
+            for sha256 in hashes
+            for other in self._platform.images.of_upload(sha256)
+            if other.processing_status != ProcessingStatus.FORGOTTEN
+        }
+        return records, list(unique.values()), tuple(sorted(alike - {image}))
+
+    def _told(
+        self,
+        image: str,
+        records: list[ImageRecord],
+        held: list[Holding],
+        alike: tuple[str, ...],
+        *,
+        deleted: Counter[str],
+        done: bool,
+    ) -> Forgotten:
+        record = records[-1] if records else _nameless(image)
+        graph = image_lineage.graph(self._platform, record, held)
+        return Forgotten(
+            record,
+            done=done,
+            deleted={kind: count for kind, count in deleted.items() if count},
+            held=held,
+            models=image_lineage.models(graph, held),
+            alike=alike,
+            results_days=self._platform.settings.retention.results_days,
+        )
+
+
+def _nameless(image: str) -> ImageRecord:
+    """Return what stands for an image that lies in S3 and has no record."""
+    return ImageRecord(
+        image_id=image,
+        timestamp=datetime.now(UTC),
+        processing_status=ProcessingStatus.VANISHED,
+        file_size=0,
+        image_format="",
+        reason="It has no record.",
+    )
+
+
+def _unknown(image: str) -> NotFound:
+    return NotFound(
+        f"Nothing is known of an image {image!r}.",
+        hint="`visionml images` lists the images of an environment.",
+    )
