@@ -98,20 +98,28 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _one(record: SQSRecord) -> None:
-    """Look at one message's upload, whose bytes are gone from memory afterwards."""
+    """Look at one message's upload.
+
+    Batches keep errors until their end, so that what is raised here holds nothing of the image.
+    """
+    if not _dealt_with(record):
+        raise VisionmlError("An upload was not dealt with: the log says why.")
+
+
+def _dealt_with(record: SQSRecord) -> bool:
     started, upload = time.perf_counter(), None
     try:
         upload = upload_of(record.body, bucket=environment.images_bucket)
         looked = receiver.receive(upload)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the others of its batch are looked at in any case
         _log_failure(error, upload, record)
-        _let_go(error)
-        raise
+        return False
     elapsed_ms = (time.perf_counter() - started) * 1e3
     metrics.add_metric(name="IntakeDurationMs", unit=MetricUnit.Milliseconds, value=elapsed_ms)
     if looked.new:
         _count(looked.record)
     _log(looked, elapsed_ms)
+    return True
 
 
 def _count(record: ImageRecord) -> None:
@@ -166,11 +174,3 @@ def _masked(sentence: str, key: str) -> str:
     for written in {key, quote(key), quote(key, safe=""), quote_plus(key)}:
         sentence = sentence.replace(written, "uploads/...")
     return sentence
-
-
-def _let_go(error: BaseException) -> None:
-    """Let go of what an error's frames hold, an image's bytes among it: batches keep errors."""
-    chained: BaseException | None = error
-    while chained is not None:
-        traceback.clear_frames(chained.__traceback__)
-        chained = chained.__cause__ or chained.__context__

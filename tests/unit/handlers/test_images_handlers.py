@@ -1,6 +1,8 @@
 """The handlers of the images API and of the detector."""
 
 import base64
+import importlib
+import io
 import json
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -137,13 +139,24 @@ def test_a_bucket_that_is_busy_is_worth_another_try(
 
 
 def test_neither_names_nor_images_are_logged(
-    receiver: ModuleType, context: LambdaContext, capsys: pytest.CaptureFixture[str]
+    receiver: ModuleType,
+    context: LambdaContext,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    logged = io.StringIO()
+    monkeypatch.setattr(observability().logger.registered_handler, "stream", logged)
     receiver.handler(IMAGE, context)
     receiver.handler({**ORDER, "body": ORDER["body"].replace("image/jpeg", "image/gif")}, context)
-    printed = "".join(capsys.readouterr())
+    assert "request refused" in logged.getvalue()
+    said = logged.getvalue() + "".join(capsys.readouterr())
     for private in ("alice", "M%C3%A4use", "M-use", IMAGE["body"], "u-"):
-        assert private not in printed
+        assert private not in said
+
+
+def observability() -> ModuleType:
+    """Return the module with the handlers' logger, which needs its environment first."""
+    return importlib.import_module("visionml.handlers.observability")
 
 
 def test_an_image_is_known_with_links_to_its_previews(
