@@ -12,7 +12,7 @@ from visionml.contracts.model import IMAGE_SIZES
 from visionml.errors import InvalidInput
 from visionml.model import architectures
 from visionml.model.architectures import Architecture, Options, architecture, names
-from visionml.model.small_cnn import SMALL_CNN, SmallCnnOptions
+from visionml.model.small_cnn import SMALL_CNN, MeanAndStrongest, SmallCnnOptions
 
 MINE = Architecture(lambda classes, _: nn.Linear(1, classes))
 
@@ -91,3 +91,12 @@ def test_the_small_network_has_the_size_it_states() -> None:
 def test_options_refuse_what_they_do_not_know() -> None:
     with pytest.raises(ValueError, match="Extra inputs"):
         Options.model_validate({"depth": "3"})
+
+
+def test_the_small_network_may_keep_where_a_feature_is_strongest() -> None:
+    module = SMALL_CNN.build(3, SmallCnnOptions(pooling="both")).eval()
+    features = next(layer for layer in module if isinstance(layer, MeanAndStrongest))
+    spot = torch.zeros(1, 2, 4, 4)
+    spot[0, 1, 2, 3] = 8
+    assert features(spot).tolist() == [[0, 0.5, 0, 8]]
+    assert module(torch.zeros(2, 3, 64, 64)).shape == (2, 3)

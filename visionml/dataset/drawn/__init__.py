@@ -1,0 +1,1 @@
+"""Drawn images: cats, dogs and other things, rendered from a seed, as none may be downloaded."""
