@@ -95,7 +95,7 @@ def test_options_refuse_what_they_do_not_know() -> None:
 
 def test_the_small_network_may_keep_where_a_feature_is_strongest() -> None:
     module = SMALL_CNN.build(3, SmallCnnOptions(pooling="both")).eval()
-    features = next(layer for layer in module if isinstance(layer, MeanAndStrongest))
+    features = next(layer for layer in module.modules() if isinstance(layer, MeanAndStrongest))
     spot = torch.zeros(1, 2, 4, 4)
     spot[0, 1, 2, 3] = 8
     assert features(spot).tolist() == [[0, 0.5, 0, 8]]
