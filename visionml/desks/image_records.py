@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from visionml.aws.table import Item
-from visionml.contracts.images import ImageRecord, ProcessingStatus
+from visionml.contracts.images import LARGEST_PAGE, ImageRecord, ProcessingStatus
 from visionml.errors import NotFound
 from visionml.intake.pseudonyms import Pseudonyms
 from visionml.intake.questions import Question, question_of
@@ -108,7 +108,14 @@ class ImageRecords:
         given = {name: str(value) for name, value in parameters.items() if value}
         question: Question | None = question_of(given, pseudonyms=self.pseudonyms)
         while question:
-            items, after = self._items.page(**question._asdict())
+            items, after = self._items.page(
+                question.index_name,
+                partition=question.partition,
+                between=question.between,
+                also=question.also,
+                limit=LARGEST_PAGE,
+                after=question.after,
+            )
             yield from map(ImageRecord.model_validate, items)
             question = question._replace(after=after) if after else None
 

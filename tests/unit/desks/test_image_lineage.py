@@ -1,0 +1,133 @@
+"""Where an image went: by its content through manifests, from there through the lineage table."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from tests.fakes.image_store import entry
+from tests.fakes.table import MemoryTable
+from tests.fakes.versions import MemoryVersions
+from visionml.contracts import layout
+from visionml.contracts.dataset import DatasetRecord, ForgottenImage, ManifestEntry
+from visionml.contracts.images import ImageRecord
+from visionml.contracts.lineage import (
+    Edge,
+    Node,
+    dataset_node,
+    deployment_node,
+    image_node,
+    model_node,
+    run_node,
+)
+from visionml.dataset.catalog import Catalog
+from visionml.dataset.manifest import manifest_text
+from visionml.desks.image_lineage import graph, holdings, models
+from visionml.registry.lineage import Lineage
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+IMAGE = "a" * 32
+
+
+class World:
+    """Two dataset versions hold the image, on two sides of the split; a third does not."""
+
+    def __init__(self) -> None:
+        self.objects = MemoryVersions()
+        nobody: Any = SimpleNamespace(s3=None)
+        self.catalog = Catalog(nobody, raw_bucket="raw", datasets_bucket="datasets")
+        self.catalog._objects = self.objects  # type: ignore[assignment]
+        self.lineage = Lineage(MemoryTable())
+        mine = entry("cat", 1, "train")
+        self.hash = mine.sha256
+        self.add("v1", [mine, entry("cat", 2)])
+        self.add("v2", [entry("cat", 1, "holdout"), entry("cat", 3)])
+        self.add("v3", [entry("cat", 4)])
+
+    def add(self, version: str, entries: list[ManifestEntry]) -> None:
+        record = DatasetRecord(
+            dataset="cats",
+            version=version,
+            created=NOW,
+            source="",
+            classes=("cat",),
+            counts={"train": {}},
+            refused=0,
+            seed=0,
+        )
+        folder = f"s3://datasets/{layout.manifest_folder('cats', version)}"
+        self.objects.write(f"{folder}manifest.jsonl", manifest_text(entries))
+        self.objects.write(f"{folder}dataset.json", record.model_dump_json())
+
+    def train(self, version: str, run: str) -> None:
+        nodes = dataset_node("cats", version), run_node(run), model_node(run)
+        for node in nodes:
+            self.lineage.ensure(Node(id=node, status="made", timestamp=NOW))
+        self.lineage.link(Edge(source=nodes[1], relation="trained_on", target=nodes[0]))
+        self.lineage.link(Edge(source=nodes[1], relation="produced", target=nodes[2]))
+
+    def record(self, status: str = "organised", **given: Any) -> ImageRecord:
+        return ImageRecord(
+            image_id=IMAGE,
+            timestamp=NOW,
+            processing_status=status,  # type: ignore[arg-type]
+            file_size=1,
+            image_format="png",
+            **given,
+        )
+
+
+def test_datasets_models_and_deployments_of_an_image() -> None:
+    world = World()
+    world.train("v1", "run-1")
+    world.train("v3", "run-3")
+    deployment = deployment_node("dep-1")
+    world.lineage.create(Node(id=deployment, status="promoted", timestamp=NOW))
+    world.lineage.link(Edge(source=model_node("run-1"), relation="deployed_as", target=deployment))
+    record = world.record(content_hash=world.hash)
+    held = holdings(world.catalog, record)
+    assert sorted((each.record.version, each.use) for each in held) == [
+        ("v1", "learnt from it"),
+        ("v2", "was measured by it"),
+    ]
+    found = graph(world, record, held)  # type: ignore[arg-type]
+    assert {node.id for node in found.nodes} == {
+        image_node(IMAGE),
+        dataset_node("cats", "v1"),
+        dataset_node("cats", "v2"),  # known by its manifest alone
+        run_node("run-1"),
+        model_node("run-1"),
+        deployment,
+    }
+    assert models(found, held).to_dict("records") == [
+        {
+            "model": "run-1",
+            "dataset": "cats@v1",
+            "the model": "learnt from it",
+            "deployments": "dep-1",
+        }
+    ]
+
+
+def test_an_image_that_nobody_holds_has_no_models() -> None:
+    world = World()
+    record = world.record(content_hash="f" * 64)
+    held = holdings(world.catalog, record)
+    assert held == []
+    assert models(graph(world, record, held), held).empty  # type: ignore[arg-type]
+
+
+def test_versions_that_have_lost_a_forgotten_image_are_told_without_its_hash() -> None:
+    world = World()
+    said = ForgottenImage(key="images/x", image_id=IMAGE, forgotten=NOW)
+    other = ForgottenImage(key="images/y", image_id="b" * 32, forgotten=NOW)
+    for sha256, each in ((world.hash, said), (entry("cat", 2).sha256, other)):
+        key = layout.forgotten_image("cats", "v1", sha256)
+        world.objects.write(f"s3://datasets/{key}", each.model_dump_json())
+    (held,) = holdings(world.catalog, world.record("forgotten"))
+    assert (held.record.version, held.entry.sha256) == ("v1", world.hash)
+    assert held.forgotten
+    both = holdings(world.catalog, world.record("forgotten", content_hash=world.hash))
+    assert sorted((each.record.version, each.forgotten) for each in both) == [
+        ("v1", True),
+        ("v2", False),
+    ]
