@@ -4,6 +4,8 @@ import re
 
 from visionml.local import (
     alarms,
+    events,
+    execution_logs,
     image_functions,
     metrics,
     ministack,
@@ -22,8 +24,11 @@ _API_HOST = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws
 
 def install(project: Project, state: State) -> None:
     """Add to MiniStack what it lacks, before the first request."""
+    ministack.run_express_as_aws()
+    execution_logs.install()
     metrics.install()
     alarms.install(state.account, state.region)
+    events.install()
     resources.install()
     parameters.install()
     steps.install()

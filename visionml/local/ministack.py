@@ -11,7 +11,10 @@ from visionml.local.internals.api_calls import (
     on_api_call,
 )
 from visionml.local.internals.api_exports import export_as_aws
+from visionml.local.internals.buckets import keep_bucket_settings
 from visionml.local.internals.callbacks import keep_callbacks
+from visionml.local.internals.events import Undelivered, ask_queues, name_object_versions
+from visionml.local.internals.express import on_execution_end, run_express_as_aws
 from visionml.local.internals.functions import (
     measure_every_run,
     name_handler_errors,
@@ -49,6 +52,7 @@ from visionml.local.internals.scope import (
     scope,
     start_thread,
 )
+from visionml.local.internals.secrets import make_secrets_as_aws
 from visionml.local.internals.services import (
     Call,
     Query,
@@ -84,6 +88,7 @@ from visionml.local.internals.states import (
     task_abandoned,
     tell_mapped_tasks,
 )
+from visionml.local.internals.tables import keep_table_settings
 from visionml.local.internals.watch import (
     AlarmVerdict,
     alarm_state,
@@ -114,12 +119,14 @@ __all__ = [
     "Session",
     "StreamMapping",
     "TaskHandler",
+    "Undelivered",
     "Update",
     "access_key",
     "account",
     "add_attributes",
     "alarm_state",
     "asgi",
+    "ask_queues",
     "call_api",
     "call_as",
     "caller_arn",
@@ -137,17 +144,22 @@ __all__ = [
     "image_manifest",
     "invoke_function",
     "keep_answers",
+    "keep_bucket_settings",
     "keep_callbacks",
     "keep_full_buckets",
     "keep_stage_settings",
+    "keep_table_settings",
+    "make_secrets_as_aws",
     "mapping_exists",
     "match_request_models",
     "measure_every_run",
     "metric_statistic",
     "name_handler_errors",
     "name_metric_namespaces",
+    "name_object_versions",
     "next_cron",
     "on_api_call",
+    "on_execution_end",
     "on_execution_status",
     "on_log_event",
     "on_parameter_change",
@@ -168,6 +180,7 @@ __all__ = [
     "rewrite_outputs",
     "role_exists",
     "role_trusts",
+    "run_express_as_aws",
     "run_image_functions",
     "scope",
     "start_thread",

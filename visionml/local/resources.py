@@ -8,6 +8,9 @@ from visionml.local.recorded import RECORDED, Place, Recorded
 def install() -> None:
     """Let stacks hold the recorded types, and mend what MiniStack's own lack."""
     ministack.keep_full_buckets()
+    ministack.keep_bucket_settings()
+    ministack.keep_table_settings()
+    ministack.make_secrets_as_aws()
     ministack.create_request_validators()
     for type_name, recorded in RECORDED.items():
         _register(type_name, recorded)

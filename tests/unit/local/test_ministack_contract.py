@@ -57,8 +57,11 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         ],
         "request_caller_arn": ["headers", "query_params"],
         "pin_request_origin": ["source_ip", "secure_transport"],
+        "evaluate_resource_policy": None,
     },
     "core.responses": {
+        "json_response": ["data", "status", "content_type"],
+        "now_iso": None,
         "get_account_id": [],
         "get_region": [],
         "request_scope": ["account_id", "region"],
@@ -77,6 +80,12 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
     },
     "services.stepfunctions": {
         "_run_execution": ["exec_arn"],
+        "_start_execution": ["data"],
+        "_describe_execution": ["data"],
+        "_get_execution_history": ["data"],
+        "_stop_execution": ["data"],
+        "_list_executions": ["data"],
+        "_resolve_state_machine_arn": ["arn"],
         "_execute_task": ["state_def", "raw_input", "execution", "ctx"],
         "_add_event": ["execution", "event_type", "details"],
         "_invoke_resource": ["resource", "input_data"],
@@ -99,11 +108,50 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
     "services.cloudformation.provisioners": {
         "_physical_name": ["stack_name", "logical_id", "lowercase", "max_len", "seeded"],
         "_cw_metric_alarm_record": ["name", "props"],
+        "_sm_secret_string": ["props"],
     },
     "services.eventbridge": {
         "_put_events": ["data", "allow_aws_source"],
         "_parse_cron_fields": ["expr"],
         "_cron_next_fire": ["fields", "after_dt"],
+        "_dispatch_event": ["event", "view"],
+        "_invoke_target": ["target", "event", "rule", "view"],
+    },
+    "services.s3": {
+        "_fire_s3_event": [
+            "bucket_name",
+            "key",
+            "event_name",
+            "size",
+            "etag",
+            "deletion_type",
+            "restore_event_data",
+            "version_id",
+            "sequencer",
+            "object_extra",
+            "record_extra",
+        ],
+        "_put_bucket_encryption": ["name", "body"],
+        "_delete_bucket_encryption": ["name"],
+        "_put_bucket_lifecycle": ["name", "body"],
+        "_delete_bucket_lifecycle": ["name"],
+    },
+    "services.sqs": {
+        "_queue_by_arn": None,
+        "queue_policy_allows": ["queue_arn", "service", "source_arn", "source_account"],
+    },
+    "services.dynamodb": {
+        "_update_ttl": ["data"],
+        "_update_continuous_backups": ["data"],
+        "_sse_description_from_spec": ["spec"],
+    },
+    "services.secretsmanager": {
+        "_resolve": ["secret_id", "use_arn_scope"],
+        "_get_random_password": ["data"],
+    },
+    "services.kms": {
+        "_resolve_key": ["key_id_or_arn"],
+        "key_policy_for_arn": ["resource_arn"],
     },
     "services.cloudwatch": {
         "_store_datum": [
@@ -283,6 +331,12 @@ def test_the_stores_that_we_read_and_write_exist() -> None:
     assert hasattr(_attribute("services.stepfunctions", "_executions"), "get")
     assert hasattr(_attribute("services.stepfunctions", "_state_machines"), "get")
     assert hasattr(_attribute("services.stepfunctions", "_task_tokens"), "get")
+
+
+def test_stacks_store_settings_of_buckets_by_a_table() -> None:
+    table = _attribute("services.cloudformation.provisioners", "_S3_BUCKET_CONFIGURATIONS")
+    assert isinstance(table, tuple)
+    assert {len(entry) for entry in table} == {4}
 
 
 def test_the_event_loop_and_the_enforcement_switch_exist() -> None:

@@ -1,0 +1,26 @@
+"""What EventBridge does with events of S3, and with events that a rule's queue does not take."""
+
+import logging
+
+from visionml.local import ministack
+from visionml.local.ministack import Undelivered
+
+log = logging.getLogger("visionml.local")
+
+
+def install() -> None:
+    """Do it from now on."""
+    ministack.name_object_versions()
+    ministack.ask_queues(_report)
+
+
+def _report(undelivered: Undelivered) -> None:
+    """Count an event as AWS does: ``FailedInvocations`` of the rule, and nobody is told why."""
+    log.warning("The rule %s: %s", undelivered.rule, undelivered.reason)
+    datum = {
+        "MetricName": "FailedInvocations",
+        "Dimensions": [{"Name": "RuleName", "Value": undelivered.rule}],
+        "Value": 1,
+        "Unit": "Count",
+    }
+    ministack.put_metric_data("AWS/Events", [datum])
