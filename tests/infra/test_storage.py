@@ -164,7 +164,10 @@ def test_predictions_expire_and_are_encrypted(environment: Synthesised) -> None:
     }
     table = tables["PredictionsTable"]
     assert table["TableName"] == Names.of(environment.settings).predictions_table
-    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["TimeToLiveSpecification"] == {
+        "AttributeName": "expirationTime",
+        "Enabled": True,
+    }
     assert text(table["SSESpecification"]["KMSMasterKeyId"]) == "<RecordsKey.Arn>"
 
 

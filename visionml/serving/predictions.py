@@ -8,7 +8,8 @@ from visionml.aws.table import Table
 from visionml.contracts.inference import ErrorDetail, Prediction, PredictionState
 from visionml.errors import Conflict, RequestRefused
 
-TTL_ATTRIBUTE = "expires"
+TTL_ATTRIBUTE = "expirationTime"
+"""When DynamoDB forgets an item of the table, in seconds since the epoch."""
 _SORT = "STATE"
 _DAY_SECONDS = 86_400
 

@@ -21,6 +21,7 @@ from visionml.contracts.inference import InferenceEvent
 from visionml.contracts.layout import EVALUATION_REPORT, run_evaluation
 from visionml.errors import Conflict, NotFound, RequestRefused, Unavailable
 from visionml.serving.payload import parsed
+from visionml.serving.predictions import TTL_ATTRIBUTE
 
 _ANSWER, _TRUTH = "ANSWER", "TRUTH"
 _ATTEMPTS = 5
@@ -90,7 +91,7 @@ class Truths:
                 **event.model_dump(mode="json", include=known),
                 "PK": _partition(event.prediction_id),
                 "SK": _ANSWER,
-                "expires": self._expires(),
+                TTL_ATTRIBUTE: self._expires(),
             }
             for event in events
         )
@@ -137,7 +138,7 @@ class Truths:
             day += timedelta(days=1)
 
     def _answer(self, item: Mapping[str, Any] | None, prediction_id: str) -> KeptAnswer:
-        if item is None or item["expires"] <= self._clock():
+        if item is None or item[TTL_ATTRIBUTE] <= self._clock():
             raise RequestRefused(
                 f"There is no answer to a prediction {prediction_id[:64]!r}.",
                 code="unknown_prediction",
@@ -158,7 +159,7 @@ class Truths:
                 **told.model_dump(),
                 "PK": _partition(told.prediction_id),
                 "SK": _TRUTH,
-                "expires": expires,
+                TTL_ATTRIBUTE: expires,
             },
             counter=counter,
             numbers={"labelled": 1, "right": int(told.right)},
@@ -166,7 +167,7 @@ class Truths:
                 "hour": hour.isoformat(),
                 "variant": answer.variant,
                 "model_version": answer.model_version,
-                "expires": expires,
+                TTL_ATTRIBUTE: expires,
             },
         )
 

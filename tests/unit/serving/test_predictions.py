@@ -76,8 +76,8 @@ def test_what_was_never_accepted_or_has_expired_is_unknown() -> None:
     predictions = Predictions(table, days=2, clock=lambda: now[0])  # type: ignore[arg-type]
     predictions.accept("p1")
     (item,) = table.items.values()
-    assert item["expires"] == 1000 + 2 * 86_400
-    now[0] = item["expires"]
+    assert item["expirationTime"] == 1000 + 2 * 86_400
+    now[0] = item["expirationTime"]
     for unknown in ("p1", "p2"):
         with pytest.raises(RequestRefused) as raised:
             predictions.get(unknown)

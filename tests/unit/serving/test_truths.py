@@ -58,10 +58,10 @@ def test_of_an_answer_only_that_is_kept_which_its_truth_needs(
     truths.keep([event("p1")])
     (item,) = table.items.values()
     assert set(item) == {
-        "PK", "SK", "expires", "prediction_id", "time", "variant", "model_version", "label",
+        "PK", "SK", "expirationTime", "prediction_id", "time", "variant", "model_version", "label",
         "probability",
     }  # fmt: skip
-    assert item["expires"] == NOW.timestamp() + 2 * 86_400
+    assert item["expirationTime"] == NOW.timestamp() + 2 * 86_400
 
 
 def test_a_truth_is_counted_for_the_hour_the_variant_and_the_model(truths: Truths) -> None:

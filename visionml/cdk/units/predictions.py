@@ -11,7 +11,7 @@ from visionml.contracts.settings import Settings
 
 
 class Predictions(Construct):
-    """Items under PK and SK; DynamoDB deletes each when its time in ``expires`` has come."""
+    """Items under PK and SK; DynamoDB deletes each when its time in ``expirationTime`` has come."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Predictions(Construct):
             logical_id="PredictionsTable",
             key=key,
             settings=settings,
-            time_to_live_attribute="expires",
+            time_to_live_attribute="expirationTime",
         )
 
     def let(self, role: Role, *actions: str) -> None:
