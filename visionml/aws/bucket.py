@@ -111,8 +111,8 @@ class Bucket:
     ) -> str:
         """Copy one version of up to 5 GB into this bucket or another; return the copy's version.
 
-        The source's own type and metadata are left behind. Without versions in the other bucket
-        the copy's is ``null``.
+        The source's own type, metadata and tags are left behind. In a bucket without versions the
+        copy's is ``null``.
 
         Raises
         ------
@@ -133,6 +133,7 @@ class Bucket:
                     },
                     CopySourceIfMatch=source.etag,
                     MetadataDirective="REPLACE",
+                    TaggingDirective="REPLACE",  # to copy tags takes permissions of their own
                     Metadata=dict(metadata),
                     ContentType=content_type,
                 )

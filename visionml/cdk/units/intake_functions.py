@@ -11,6 +11,7 @@ from visionml.cdk.units.handler import Handler, Handlers, ImageFunction
 from visionml.cdk.units.image import Image
 from visionml.cdk.units.images_table import ImagesTable
 from visionml.cdk.units.intake_queue import IntakeQueue
+from visionml.cdk.units.intake_signals import RECEIVER, SERVICE
 from visionml.cdk.units.permissions import allow, arn, see_pictures
 from visionml.cdk.units.pseudonyms import Pseudonyms
 from visionml.contracts.environment import (
@@ -22,9 +23,6 @@ from visionml.contracts.intake import RegionKind
 from visionml.contracts.layout import ACCEPTED, PREVIEWS, QUARANTINE, UPLOADS
 from visionml.contracts.names import METRIC_NAMESPACE, Names
 
-RECEIVER = "receiver"
-SERVICE = "intake"
-"""What the functions' logs, traces and metrics are under."""
 _LOOKING = {RegionKind.FACE: "DetectFaces", RegionKind.TEXT: "DetectText"}
 
 
@@ -48,13 +46,13 @@ class IntakeFunctions(Construct):
         self._buckets, self._table, self._pseudonyms = buckets, table, pseudonyms
         self._names = handlers.names
         self._common: dict[str, Any] = {
-            "powertools_service_name": SERVICE,
             "powertools_metrics_namespace": METRIC_NAMESPACE,
             "images_bucket": buckets.name("images"),
             "pseudonym_secret": self._names.pseudonym_secret,
         }
         self._answering: dict[str, Any] = {
             **self._common,
+            "powertools_service_name": "images-api",
             "allowed_origins": ",".join(self._settings.serving.allowed_origins),
         }
         self.receiver = self._receiver(image)
@@ -71,6 +69,7 @@ class IntakeFunctions(Construct):
             RECEIVER,
             IntakeEnvironment(
                 **self._common,
+                powertools_service_name=SERVICE,
                 originals_bucket=self._buckets.name("originals") if kept else "",
                 images_table=names.images_table,
                 detection_machine_arn=machine,
@@ -90,8 +89,10 @@ class IntakeFunctions(Construct):
         self._buckets.let_take(role, "images", prefix=UPLOADS)
         for prefix in (ACCEPTED, PREVIEWS, QUARANTINE):
             self._buckets.let_add(role, "images", prefix=prefix)
+            self._buckets.let_take_back(role, "images", prefix=prefix)
         if kept:
             self._buckets.let_add(role, "originals", prefix="")
+            self._buckets.let_take_back(role, "originals", prefix="")
         if settings.redaction.enabled and settings.redaction.engine == "rekognition":
             see_pictures(role, *(_LOOKING[kind] for kind in sorted(settings.redaction.hide)))
         self._table.let(role, "PutItem", "Query")
