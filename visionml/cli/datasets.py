@@ -13,7 +13,7 @@ Source = Annotated[
     typer.Argument(
         metavar="PATH|s3://...",
         help="One folder per class, such as photos/cat/1.jpg, or a CSV file with path and label;"
-        " several folders are a class each.",
+        " several folders are a class each; or a sample set, animals or digits.",
     ),
 ]
 Name = Annotated[str, typer.Option("--name", help="The dataset's name.")]

@@ -1,13 +1,16 @@
 """Datasets: import a folder, look at versions and images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pandas as pd
 
 from visionml.contracts.dataset import SPLITS, DatasetRecord, ManifestEntry, Split
+from visionml.dataset.drawn.collection import IMAGES, SEED, write_animals
 from visionml.dataset.importer import import_source
 from visionml.dataset.samples import write_digits
 from visionml.dataset.scan import Progress
@@ -15,6 +18,12 @@ from visionml.dataset.sources import Where
 from visionml.desks.platform import Platform
 from visionml.imaging.inspect import Limits
 from visionml.registry.lineage import record_dataset
+
+SAMPLES: Mapping[str, Callable[[Path], Path]] = {
+    "animals": write_animals,
+    "digits": write_digits,
+}
+"""The sets of `data_samples` by name: each writes its files into a folder and returns it."""
 
 
 class Sample(NamedTuple):
@@ -110,27 +119,36 @@ class Datasets:
 
         A manifest, a CSV file with the columns ``path`` and ``label``, does as well, and so do
         several folders or prefixes that are a class each, such as the detector's ``cats/`` and
-        ``dogs/``. The same source again gives the same version. See `visionml.dataset.sources`
-        and `.importer`.
+        ``dogs/``. ``animals`` and ``digits`` are the sample sets, where no folder is called so.
+        The same source again gives the same version. See `visionml.dataset.sources` and
+        `.importer`.
         """
         limits = self._platform.settings.images
-        record = import_source(
-            source,
-            dataset=name,
-            raw_bucket=self._platform.bucket("raw"),
-            datasets_bucket=self._platform.bucket("datasets"),
-            aws=self._platform.aws,
-            seed=seed,
-            group_pattern=group_pattern,
-            limits=Limits(bytes=limits.upload_limit_bytes, pixels=limits.pixel_limit),
-            on_progress=on_progress,
-        )
+        with _written(source) as files:
+            record = import_source(
+                files,
+                dataset=name,
+                raw_bucket=self._platform.bucket("raw"),
+                datasets_bucket=self._platform.bucket("datasets"),
+                aws=self._platform.aws,
+                seed=seed,
+                group_pattern=group_pattern,
+                limits=Limits(bytes=limits.upload_limit_bytes, pixels=limits.pixel_limit),
+                on_progress=on_progress,
+            )
         record_dataset(self._platform.lineage, record)
         return Dataset(self._platform, record)
 
     def write_digits(self, folder: Path | str) -> Path:
         """Write the 1,797 sample scans as files, one folder per digit, and return the folder."""
         return write_digits(Path(folder))
+
+    def write_animals(self, folder: Path | str, *, images: int = IMAGES, seed: int = SEED) -> Path:
+        """Draw cats, dogs and other things as files, one folder per class, and return the folder.
+
+        The same seed draws the same pictures.
+        """
+        return write_animals(Path(folder), images=images, seed=seed)
 
     def open(self, name: str, version: str | None = None) -> Dataset:
         """Return a version of a dataset, by default the newest.
@@ -159,3 +177,14 @@ class Datasets:
                 for record in self._platform.catalog.versions(name)
             ]
         )
+
+
+@contextmanager
+def _written(source: Where) -> Iterator[Where]:
+    """Give a sample set that is named as files, and any other source as it is."""
+    named = source[0] if isinstance(source, Sequence) and len(source) == 1 else source
+    if not isinstance(named, str) or named not in SAMPLES or Path(named).exists():
+        yield source
+        return
+    with TemporaryDirectory() as folder:
+        yield SAMPLES[named](Path(folder) / named)

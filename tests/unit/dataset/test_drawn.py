@@ -139,3 +139,11 @@ def test_a_stroke_is_as_wide_as_it_is_told() -> None:
     line = stroke(points((5.0, 5.0), (10.0, 5.0), (25.0, 5.0)), 2, 2)
     assert np.ptp(line[:, 1]) == pytest.approx(4)
     assert (line[:, 0].min(), line[:, 0].max()) == (3, 27)
+
+
+def test_the_readme_states_how_many_of_each_class_there_are() -> None:
+    readme = (Path(__file__).parents[3] / "data_samples" / "README.md").read_text()
+    counts = Counter(label_of(number) for number in range(IMAGES))
+    ordered = ["cat", "dog", *(label for label in CLASSES if label not in {"cat", "dog"})]
+    assert f"| class | {' | '.join(ordered)} |" in readme
+    assert f"| images | {' | '.join(str(counts[label]) for label in ordered)} |" in readme
