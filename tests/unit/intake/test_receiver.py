@@ -3,7 +3,11 @@
 import importlib
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
 
@@ -17,6 +21,7 @@ from tests.fakes.pictures import encoded
 from tests.fakes.variables import VARIABLES
 from tests.unit.handlers.conftest import Context
 from visionml.aws.bucket import Held
+from visionml.cdk import bundle
 from visionml.contracts.images import ProcessingStatus
 from visionml.errors import AccessDenied, Unavailable
 from visionml.intake.accepting import Accepted
@@ -228,3 +233,20 @@ def test_the_detector_is_started_with_the_order_under_a_name_of_its_own(
     assert all(name.startswith(f"{upload.image_id}-") for name in names)
     assert len(set(names)) == 2
     assert max(map(len, names)) <= 80
+
+
+def test_it_starts_from_what_is_copied_into_its_image() -> None:
+    program = (
+        "import visionml.intake.receiver as r, sys; print(r.__file__, 'skimage' in sys.modules)"
+    )
+    with bundle.staged(bundle.VISION) as folder:
+        found = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=folder,
+            env={**os.environ, **VARIABLES, "PYTHONPATH": folder},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        place = Path(folder, "visionml", "intake", "receiver.py")
+        assert found.stdout.split() == [str(place), "False"]
