@@ -18,11 +18,27 @@ class Stage:
     """Requests to AWS, one after the other."""
     call_seconds: float = 0.03
     """Of one such request: S3 and DynamoDB answer within 10 to 100 ms in their own region."""
+    share: float = 1.0
+    """Of the images that it sees at all."""
 
     @property
     def seconds(self) -> float:
         """How long one image occupies it."""
         return self.compute_seconds + self.calls * self.call_seconds
+
+
+STAGES = (
+    Stage("receiver", compute_seconds=0.12, calls=9),
+    Stage("image-processor", compute_seconds=0.005, calls=1, call_seconds=0.8),
+    Stage("file-manager", compute_seconds=0.005, calls=4),
+    Stage("notification-service", compute_seconds=0.005, calls=2, share=0.05),
+)
+"""The functions of intake and the detector, with one vCPU, for photographs of 2 megapixels.
+
+The receiver's computing is decoding, three previews, cleaning and two hashes. Its calls are one to
+read the upload, one to look for a record, four to write images, one to write the record, one to
+start the detector and one to delete the upload. Rekognition answers DetectLabels within a second.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class Need:
 def needs(stages: tuple[Stage, ...], *, images_per_day: int, peak: float = 1.0) -> tuple[Need, ...]:
     """Return what each stage needs at `peak` times the day's mean rate."""
     rate = arrivals(images_per_day, peak)
-    loads = {stage.name: rate * stage.seconds for stage in stages}
+    loads = {stage.name: rate * stage.share * stage.seconds for stage in stages}
     return tuple(Need(name, load, queueing.busy(load)) for name, load in loads.items())
 
 
