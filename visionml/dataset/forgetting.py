@@ -16,6 +16,9 @@ from visionml.contracts.dataset import ForgottenImage, ManifestEntry
 from visionml.dataset.forgotten import hashes
 from visionml.dataset.manifest import objects_text, parse_manifest
 
+COPIES, SHARD_FILES = "copies in datasets", "files of shards"
+"""What is deleted of a dataset version."""
+
 
 class Objects(Protocol):
     """What is asked of S3: see ``visionml.aws.s3.Objects``."""
@@ -69,8 +72,8 @@ class Holders:
             self._write(mark, said.model_dump_json())
         self._unlist(dataset, version)
         return {
-            "copies": self._versions.delete(self.copies(entry)),
-            "files of shards": self._versions.delete(self.shards(dataset, version)),
+            COPIES: self._versions.delete(self.copies(entry)),
+            SHARD_FILES: self._versions.delete(self.shards(dataset, version)),
         }
 
     def _unlist(self, dataset: str, version: str) -> None:

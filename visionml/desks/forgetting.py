@@ -1,20 +1,23 @@
 """Forget an image: find it wherever it went, delete it there, and say what it leaves behind."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 
 from visionml.aws.object_versions import ObjectVersions
 from visionml.aws.table import Table
 from visionml.contracts.images import ImageRecord, ProcessingStatus
-from visionml.dataset.forgetting import Holders
+from visionml.dataset.forgetting import COPIES, SHARD_FILES, Holders
 from visionml.desks import image_lineage
 from visionml.desks.card import Card
 from visionml.desks.image_lineage import Holding
 from visionml.desks.platform import Platform
 from visionml.errors import NotFound
 from visionml.intake.forgetting import Forgetting, told
+from visionml.intake.moments import moment_text
 from visionml.intake.records import KEYS
 
 NOT_FOUND_BY_IMAGE = (
@@ -46,10 +49,10 @@ class Forgotten(Card):
         results_days: int,
     ) -> None:
         versions = [f"{each.record.dataset}@{each.record.version}" for each in held]
-        named = [f"{row['model']} ({row['the model']})" for row in models.to_dict("records")]
+        named = [_named(row) for row in models.to_dict("records")]
         rows = {
             "deleted" if done else "would be deleted": told(deleted),
-            "record": record.reason or f"{record.processing_status.value}, {record.timestamp}",
+            "record": f"{record.processing_status.value}, sent at {moment_text(record.timestamp)}",
             "datasets that held it": ", ".join(versions) or "none",
             "models of these": ", ".join(dict.fromkeys(named)) or "none",
         }
@@ -95,9 +98,9 @@ class Forgetter:
         deleted = Counter({kind: len(found) for kind, found in lying.items()})
         for each in held:
             record = each.record
-            deleted["copies"] += len(self._holders.copies(each.entry))
+            deleted[COPIES] += len(self._holders.copies(each.entry))
             shards = self._holders.shards(record.dataset, record.version)
-            deleted["files of shards"] += len(shards)
+            deleted[SHARD_FILES] += len(shards)
         if not records and not lying:
             raise _unknown(image)
         return self._told(image, records, held, alike, deleted=deleted, done=False)
@@ -165,6 +168,12 @@ class Forgetter:
             alike=alike,
             results_days=self._platform.settings.retention.results_days,
         )
+
+
+def _named(row: Mapping[Any, Any]) -> str:
+    """Return a model, or a run that left one without registering it, as people are told."""
+    kind = "" if row["registered"] else ", not registered"
+    return f"{row['model']} ({row['the model']}{kind})"
 
 
 def _nameless(image: str) -> ImageRecord:

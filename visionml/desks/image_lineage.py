@@ -85,19 +85,26 @@ def graph(platform: Platform, record: ImageRecord, held: list[Holding]) -> Linea
 
 
 def models(found: LineageGraph, held: list[Holding]) -> pd.DataFrame:
-    """Return the models that came of the versions that hold an image, and where they went."""
+    """Return the models that came of the versions that hold an image, and where they went.
+
+    A run whose model was not registered has left an artefact all the same.
+    """
     rows = [
         {
-            "model": _id(model),
+            "model": _id(run),
+            "registered": bool(made := _later(found, run, "produced")),
             "dataset": _id(each.node),
             "the model": each.use,
-            "deployments": ", ".join(map(_id, _later(found, model, "deployed_as"))),
+            "deployments": ", ".join(
+                _id(deployment)
+                for model in made
+                for deployment in _later(found, model, "deployed_as")
+            ),
         }
         for each in held
         for run in _later(found, each.node, "trained_on")
-        for model in _later(found, run, "produced")
     ]
-    columns = ["model", "dataset", "the model", "deployments"]
+    columns = ["model", "registered", "dataset", "the model", "deployments"]
     return pd.DataFrame(rows, columns=pd.Index(columns))
 
 

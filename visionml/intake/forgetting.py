@@ -161,8 +161,8 @@ class Forgetting:
 
 
 def told(deleted: Mapping[str, int]) -> str:
-    """Return counts in words, such as ``2 image, 3 previews``."""
-    return ", ".join(f"{count} {kind}" for kind, count in deleted.items() if count) or "nothing"
+    """Return counts in words, such as ``image 1, previews 3``."""
+    return ", ".join(f"{kind} {count}" for kind, count in deleted.items() if count) or "nothing"
 
 
 def _buried(record: ImageRecord) -> bool:

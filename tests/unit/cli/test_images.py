@@ -18,6 +18,7 @@ from visionml.desks.image_records import frame
 from visionml.errors import InvalidInput
 
 IMAGE = "a" * 32
+MODEL = {"model": "run-1", "registered": False, "the model": "learnt from it"}
 
 
 def record(**given: Any) -> ImageRecord:
@@ -71,7 +72,7 @@ class Desk:
             done=not dry_run,
             deleted={"image": 2, "previews": 3},
             held=[],
-            models=pd.DataFrame([{"model": "run-1", "the model": "learnt from it"}]),
+            models=pd.DataFrame([MODEL]),
             alike=(),
             results_days=30,
         )
@@ -157,8 +158,8 @@ def test_an_image_is_forgotten_by_who_says_so(
     answer = run(monkeypatch, desk, "forget", IMAGE, *options, typed=typed)
     assert desk.asked["forgotten"] == done
     assert answer.exit_code == (1 if typed == "n\n" else 0)
-    assert "2 image, 3 previews" in answer.stdout
-    assert "run-1 (learnt from it)" in answer.stdout
+    assert "image 2, previews 3" in answer.stdout
+    assert "run-1 (learnt from it, not registered)" in answer.stdout
     assert "Models were not changed." in answer.stdout
 
 
@@ -170,4 +171,4 @@ def test_with_json_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     told = json.loads(run(monkeypatch, desk, "forget", IMAGE, "--json", "--yes").stdout)
     assert told["done"] is True
     assert told["deleted"] == {"image": 2, "previews": 3}
-    assert told["models"] == [{"model": "run-1", "the model": "learnt from it"}]
+    assert told["models"] == [MODEL]

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.image_store import entry
 from tests.fakes.versions import MemoryVersions
 from visionml.contracts.dataset import ManifestEntry
-from visionml.dataset.forgetting import Holders
+from visionml.dataset.forgetting import COPIES, SHARD_FILES, Holders
 from visionml.dataset.manifest import manifest_text
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -41,7 +41,7 @@ def listed(objects: MemoryVersions) -> list[str]:
 
 def test_copies_and_shards_go_and_the_version_says_why(objects: MemoryVersions) -> None:
     lost = ENTRIES[1]
-    assert forget(objects, lost) == {"copies": 2, "files of shards": 1}
+    assert forget(objects, lost) == {COPIES: 2, SHARD_FILES: 1}
     assert not [each for each in objects.stored if each.key == lost.key]
     assert list(objects.keys("s3://datasets/prepared/")) == [
         "prepared/digits/v2/32/job/train/part-00-00000.npy"
@@ -67,7 +67,7 @@ def test_the_mark_comes_before_the_first_deletion(objects: MemoryVersions) -> No
 
 def test_done_again_it_says_what_it_said(objects: MemoryVersions) -> None:
     forget(objects, ENTRIES[1])
-    assert forget(objects, ENTRIES[1]) == {"copies": 0, "files of shards": 0}
+    assert forget(objects, ENTRIES[1]) == {COPIES: 0, SHARD_FILES: 0}
     assert len(list(objects.keys(f"{FOLDER}forgotten/"))) == 1
     assert len([v for v in objects.stored if "forgotten/" in v.key]) == 1
 

@@ -58,12 +58,13 @@ class World:
         self.objects.write(f"{folder}manifest.jsonl", manifest_text(entries))
         self.objects.write(f"{folder}dataset.json", record.model_dump_json())
 
-    def train(self, version: str, run: str) -> None:
+    def train(self, version: str, run: str, *, registered: bool = True) -> None:
         nodes = dataset_node("cats", version), run_node(run), model_node(run)
         for node in nodes:
             self.lineage.ensure(Node(id=node, status="made", timestamp=NOW))
         self.lineage.link(Edge(source=nodes[1], relation="trained_on", target=nodes[0]))
-        self.lineage.link(Edge(source=nodes[1], relation="produced", target=nodes[2]))
+        if registered:
+            self.lineage.link(Edge(source=nodes[1], relation="produced", target=nodes[2]))
 
     def record(self, status: str = "organised", **given: Any) -> ImageRecord:
         return ImageRecord(
@@ -79,6 +80,7 @@ class World:
 def test_datasets_models_and_deployments_of_an_image() -> None:
     world = World()
     world.train("v1", "run-1")
+    world.train("v2", "run-2", registered=False)
     world.train("v3", "run-3")
     deployment = deployment_node("dep-1")
     world.lineage.create(Node(id=deployment, status="promoted", timestamp=NOW))
@@ -93,19 +95,27 @@ def test_datasets_models_and_deployments_of_an_image() -> None:
     assert {node.id for node in found.nodes} == {
         image_node(IMAGE),
         dataset_node("cats", "v1"),
-        dataset_node("cats", "v2"),  # known by its manifest alone
+        dataset_node("cats", "v2"),
         run_node("run-1"),
+        run_node("run-2"),
         model_node("run-1"),
         deployment,
     }
-    assert models(found, held).to_dict("records") == [
-        {
-            "model": "run-1",
-            "dataset": "cats@v1",
-            "the model": "learnt from it",
-            "deployments": "dep-1",
-        }
+    came = models(found, held)
+    assert sorted(came.itertuples(index=False, name=None)) == [
+        ("run-1", True, "cats@v1", "learnt from it", "dep-1"),
+        ("run-2", False, "cats@v2", "was measured by it", ""),
     ]
+
+
+def test_a_version_that_nobody_recorded_is_known_by_its_manifest() -> None:
+    world = World()
+    record = world.record(content_hash=world.hash)
+    found = graph(world, record, holdings(world.catalog, record))  # type: ignore[arg-type]
+    assert {node.id for node in found.of_kind("DATASET")} == {
+        dataset_node("cats", "v1"),
+        dataset_node("cats", "v2"),
+    }
 
 
 def test_an_image_that_nobody_holds_has_no_models() -> None:
