@@ -21,7 +21,7 @@ def sample_grid(images: Sequence[tuple[str, bytes]], *, title: str, columns: int
     for axis in axes:
         bare(axis)
     for axis, (label, content) in zip(axes, images, strict=False):
-        _show(axis, content)
+        show(axis, content)
         axis.set_title(label, fontsize=9, fontweight="normal", loc="center", pad=2)
     made.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     labels = sorted({label for label, _ in images})
@@ -36,7 +36,7 @@ def misread(errors: Sequence[tuple[Misread, bytes]], *, title: str, columns: int
     for axis in axes:
         bare(axis)
     for axis, (error, content) in zip(axes, errors, strict=False):
-        _show(axis, content)
+        show(axis, content)
         axis.set_title(f"is {error.label}", fontsize=9, fontweight="normal", loc="center", pad=2)
         axis.set_xlabel(
             f"read as {error.predicted}\n{error.probability:.0%} sure", fontsize=8.5, color=RED
@@ -53,7 +53,7 @@ def answer(image: bytes, prediction: ContainerPrediction, *, most: int = 10) -> 
     """Show an image beside the probabilities that were answered for it."""
     made, (left, right) = figure(width=7.5, height=2.9, columns=2)
     bare(left)
-    _show(left, image)
+    show(left, image)
     left.set_title("What was sent")
     ranked = _ranked(prediction.probabilities, most)
     colours = [BLUE if label == prediction.label else SKY for label in ranked]
@@ -74,8 +74,11 @@ def _ranked(probabilities: Mapping[str, float], most: int) -> dict[str, float]:
     return {label: probabilities[label] for label in sorted(best, reverse=True)}
 
 
-def _show(axes: Axes, content: bytes) -> None:
+def show(
+    axes: Axes, content: bytes, *, extent: tuple[float, float, float, float] | None = None
+) -> None:
+    """Put an encoded image into axes; `extent` is left, right, bottom and top."""
     with Image.open(BytesIO(content)) as image:
         shown = np.asarray(image.convert("RGB"))
     smooth = "nearest" if max(shown.shape) < 64 else "antialiased"
-    axes.imshow(shown, interpolation=smooth)
+    axes.imshow(shown, interpolation=smooth, extent=extent)
