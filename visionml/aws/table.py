@@ -204,16 +204,16 @@ class Table:
                     KeyConditionExpression=Key(attribute).eq(value)
                     & Key(self._sk).between(*between),
                     ScanIndexForward=False,
-                    Limit=_READ_AT_ONCE if also else limit - len(items),
+                    Limit=_READ_AT_ONCE if also else limit + 1 - len(items),
                     **options,
                 )
             items += map(_plain, found["Items"])
-            last = found.get("LastEvaluatedKey")
-            after = (str(last[self._pk]), str(last[self._sk])) if last else None
             if len(items) > limit:
-                items = items[:limit]
-                after = (items[-1][self._pk], items[-1][self._sk])
-            if after is None or len(items) == limit:
+                last = items[limit - 1]
+                return items[:limit], (last[self._pk], last[self._sk])
+            reached = found.get("LastEvaluatedKey")
+            after = (str(reached[self._pk]), str(reached[self._sk])) if reached else None
+            if after is None:
                 break
         return items, after
 
