@@ -5,6 +5,7 @@ import pytest
 from tests.fakes.cloudformation import text
 from tests.infra.conftest import Synthesised
 from visionml.contracts.names import Names
+from visionml.local import metric_math
 
 THRESHOLDS = {
     "endpoint-errors": 0.01,
@@ -18,6 +19,13 @@ THRESHOLDS = {
     "deployment-failures": 0,
     "training-trigger-errors": 0,
     "active-version-errors": 0,
+    "intake-errors": 9,
+    "intake-duration": 20_000,
+    "failed-intake": 0,
+    "intake-age": 900,
+    "quarantine-share": 0.2,
+    "detection-failures": 0,
+    "images-api-errors": 0.01,
 }
 ROLLBACK_THRESHOLDS = {
     "rollback-errors-a": 0.01,
@@ -25,6 +33,14 @@ ROLLBACK_THRESHOLDS = {
     "rollback-errors-b": 0.01,
     "rollback-latency-b": 2_000_000,
     "rollback-probes": 0.8,
+}
+INTAKE_GRAPHS = {
+    "Files",
+    "Refused files by reason",
+    "Uploads that wait",
+    "Intake of a batch (ms)",
+    "Images by animal",
+    "Uncertain images",
 }
 ALL_THRESHOLDS = {**THRESHOLDS, **ROLLBACK_THRESHOLDS}
 
@@ -107,10 +123,53 @@ def test_the_dashboard_shows_every_signal(environment: Synthesised) -> None:
     graphs = [each for each in body["widgets"] if each["type"] == "metric"]
 
     assert len(alarms[0]["properties"]["alarms"]) == len(ALL_THRESHOLDS)
-    assert len(graphs) == len(THRESHOLDS) + 1
+    assert len(graphs) == len(THRESHOLDS) + 1 + len(INTAKE_GRAPHS)
+    assert {each["properties"]["title"] for each in graphs} >= INTAKE_GRAPHS
+    titles = [each["properties"]["markdown"] for each in body["widgets"] if each["type"] == "text"]
+    assert titles == ["## Intake"]
 
 
-@pytest.mark.parametrize("stack", ["Training", "Serving"])
+def expression(found: Synthesised, alarm: str) -> tuple[str, dict[str, tuple[str, str]]]:
+    """Return the metric math of an alarm, and namespace and name of each metric in it."""
+    by_name = {each["AlarmName"]: each for each in found.properties("AWS::CloudWatch::Alarm")}
+    queries = by_name[Names.of(found.settings).name(alarm)]["Metrics"]
+    (math,) = [each["Expression"] for each in queries if "Expression" in each]
+    stats = {each["Id"]: each["MetricStat"]["Metric"] for each in queries if "MetricStat" in each}
+    return math, {name: (each["Namespace"], each["MetricName"]) for name, each in stats.items()}
+
+
+@pytest.mark.parametrize(
+    ("refused", "accepted", "share"),
+    [(0, 0, 0), (9, 0, 0), (10, 0, 1), (3, 9, 0.25), (None, 20, 0), (12, None, 1), (1, 99, 0.01)],
+)
+def test_the_share_of_refused_files_counts_once_there_are_enough(
+    local: Synthesised, refused: float | None, accepted: float | None, share: float
+) -> None:
+    math, metrics = expression(local, "quarantine-share")
+
+    assert metrics == {
+        "refused": ("VisionML", "ImagesRefused"),
+        "accepted": ("VisionML", "ImagesAccepted"),
+    }
+    assert metric_math.evaluate(math, {"refused": refused, "accepted": accepted}) == share
+
+
+def test_what_a_batch_hands_back_counts_like_a_crash(local: Synthesised) -> None:
+    math, metrics = expression(local, "intake-errors")
+
+    assert metrics == {"crashed": ("AWS/Lambda", "Errors"), "failed": ("VisionML", "Failures")}
+    assert metric_math.evaluate(math, {"crashed": 4, "failed": 6}) == 10
+    assert metric_math.evaluate(math, {"crashed": None, "failed": 10}) == 10
+
+
+def test_detections_that_take_too_long_count_like_those_that_fail(local: Synthesised) -> None:
+    math, metrics = expression(local, "detection-failures")
+
+    assert {name for _, name in metrics.values()} == {"ExecutionsFailed", "ExecutionsTimedOut"}
+    assert metric_math.evaluate(math, {"failed": None, "late": 1}) == 1
+
+
+@pytest.mark.parametrize("stack", ["Training", "Serving", "Intake"])
 def test_nobody_is_watched_by_reference(environment: Synthesised, stack: str) -> None:
     imported = json.dumps(environment.templates["Monitoring"])
 

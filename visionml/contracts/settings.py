@@ -164,6 +164,8 @@ class AlarmSettings(_Record):
     """Of intake's function, in five minutes."""
     intake_duration_ms: Positive = 20_000
     """Of a batch, on average."""
+    intake_wait_seconds: Positive = 900
+    """How long an upload may wait for intake."""
     quarantine_share: Share = 0.2
     """Of the files that intake looks at."""
     email: str | None = None

@@ -1,4 +1,4 @@
-"""``AWS/SQS`` metrics: how many messages wait in each queue."""
+"""``AWS/SQS`` metrics: how many messages wait in each queue, and how long."""
 
 import time
 
@@ -11,7 +11,7 @@ class QueueDepths:
     """Publishes the depth of queues while messages wait in them, and once when none do any more."""
 
     def __init__(self) -> None:
-        self._last: dict[str, int] = {}
+        self._last: set[str] = set()
         self._due = 0.0
 
     def measure(self) -> None:
@@ -19,14 +19,18 @@ class QueueDepths:
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + EVERY_SECONDS
-        depths = ministack.queue_depths()
-        told = {name: depth for name, depth in depths.items() if depth or self._last.get(name)}
-        self._last = depths
-        for name, depth in told.items():
-            datum = {
-                "MetricName": "ApproximateNumberOfMessagesVisible",
-                "Dimensions": [{"Name": "QueueName", "Value": name}],
-                "Value": float(depth),
-                "Unit": "Count",
+        queues = ministack.queue_depths()
+        filled = {name for name, waiting in queues.items() if any(waiting)}
+        for name in sorted(filled | (self._last & queues.keys())):
+            visible, oldest_seconds = queues[name]
+            dimensions = [{"Name": "QueueName", "Value": name}]
+            figures: dict[str, tuple[float, str]] = {
+                "ApproximateNumberOfMessagesVisible": (visible, "Count"),
+                "ApproximateAgeOfOldestMessage": (oldest_seconds, "Seconds"),
             }
-            ministack.put_metric_data("AWS/SQS", [datum])
+            data = [
+                {"MetricName": metric, "Dimensions": dimensions, "Value": value, "Unit": unit}
+                for metric, (value, unit) in figures.items()
+            ]
+            ministack.put_metric_data("AWS/SQS", data)
+        self._last = filled

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.stacks.storage import StorageStack
+from visionml.cdk.units import intake_signals
 from visionml.cdk.units.alarms import Alarms
 from visionml.cdk.units.api_logging import ApiLogging
 from visionml.cdk.units.dashboard import OperationsDashboard
@@ -32,7 +33,10 @@ class MonitoringStack(PlatformStack):
             key=storage.keys.operations,
         )
         self.api_logging = ApiLogging(self, "ApiLogging", settings=settings)
-        watched = signals(settings, self.names, account=self.account)
+        watched = [
+            *signals(settings, self.names, account=self.account),
+            *intake_signals.signals(settings, account=self.account),
+        ]
         self.alarms = Alarms(
             self,
             "Alarms",
@@ -56,6 +60,7 @@ class MonitoringStack(PlatformStack):
                 *self.alarms.by_signal.values(),
                 *self.rollback_alarms.by_signal.values(),
             ],
+            sections={"Intake": intake_signals.graphs(settings)},
         )
         self.publish(
             {

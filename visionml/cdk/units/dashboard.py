@@ -1,6 +1,6 @@
 """The dashboard: every signal with its threshold, and the traffic they belong to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk.aws_cloudwatch import (
     AlarmStatusWidget,
@@ -9,6 +9,8 @@ from aws_cdk.aws_cloudwatch import (
     GraphWidget,
     HorizontalAnnotation,
     IAlarm,
+    IWidget,
+    TextWidget,
 )
 from constructs import Construct
 
@@ -17,7 +19,7 @@ from visionml.contracts.names import VARIANT_A, Names
 
 
 class OperationsDashboard(Construct):
-    """Alarm states on top, then traffic, then one graph a signal."""
+    """Alarm states on top, then traffic, then one graph a signal, then the sections."""
 
     def __init__(
         self,
@@ -27,6 +29,7 @@ class OperationsDashboard(Construct):
         names: Names,
         signals: Sequence[Signal],
         alarms: Sequence[IAlarm],
+        sections: Mapping[str, Sequence[IWidget]],
     ) -> None:
         super().__init__(scope, id)
         self.dashboard = Dashboard(self, "Dashboard", dashboard_name=names.dashboard)
@@ -34,7 +37,7 @@ class OperationsDashboard(Construct):
             AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)
         )
         traffic = ("Invocations", "Invocation4XXErrors", "Invocation5XXErrors")
-        graphs = [
+        graphs: list[IWidget] = [
             GraphWidget(
                 title="Invocations and errors",
                 left=[endpoint_metric(name, names.endpoint, VARIANT_A) for name in traffic],
@@ -42,8 +45,14 @@ class OperationsDashboard(Construct):
             ),
             *(_graph(signal) for signal in signals),
         ]
-        for start in range(0, len(graphs), 3):
-            self.dashboard.add_widgets(*graphs[start : start + 3])
+        self._rows(graphs)
+        for title, widgets in sections.items():
+            self.dashboard.add_widgets(TextWidget(markdown=f"## {title}", width=24, height=1))
+            self._rows(widgets)
+
+    def _rows(self, widgets: Sequence[IWidget]) -> None:
+        for start in range(0, len(widgets), 3):
+            self.dashboard.add_widgets(*widgets[start : start + 3])
 
 
 def _graph(signal: Signal) -> GraphWidget:

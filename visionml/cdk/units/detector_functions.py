@@ -8,6 +8,7 @@ from visionml.cdk.units.buckets import Buckets
 from visionml.cdk.units.detection_machine import STEP_SECONDS
 from visionml.cdk.units.handler import Handler, Handlers, LambdaFunction
 from visionml.cdk.units.images_table import ImagesTable
+from visionml.cdk.units.intake_signals import DETECTOR
 from visionml.cdk.units.notifications import EncryptedTopic
 from visionml.cdk.units.permissions import see_pictures
 from visionml.contracts.detector import FOLDERS
@@ -36,7 +37,7 @@ class DetectorFunctions(Construct):
         super().__init__(scope, id)
         self._handlers, self._buckets = handlers, buckets
         self._common: dict[str, Any] = {
-            "powertools_service_name": "detector",
+            "powertools_service_name": DETECTOR,
             "powertools_metrics_namespace": METRIC_NAMESPACE,
             "images_bucket": buckets.name("images"),
         }

@@ -8,7 +8,7 @@ from aws_cdk.aws_cloudwatch import IMetric, MathExpression, Metric
 from visionml.contracts.names import API_STAGE, VARIANT_A, Names
 from visionml.contracts.settings import Settings
 
-_PERIOD = Duration.minutes(5)
+PERIOD = Duration.minutes(5)
 MICROSECONDS = 1000  # in a millisecond: the unit of SageMaker's latencies
 
 
@@ -45,14 +45,7 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             "api-errors",
             "Share of API requests that fail",
             f"More than {alarms.error_share:.1%} of API requests end with a 5XX.",
-            # API Gateway publishes 0 or 1 for each request, so the average is the share
-            Metric(
-                namespace="AWS/ApiGateway",
-                metric_name="5XXError",
-                dimensions_map={"ApiName": names.api, "Stage": API_STAGE},
-                statistic="Average",
-                period=_PERIOD,
-            ),
+            api_errors(names.api),
             alarms.error_share,
             periods=2,
         ),
@@ -83,13 +76,7 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             "failed-requests",
             "Requested predictions that were given up",
             "A queue tells of requests that could not be answered within their time.",
-            Metric(
-                namespace="AWS/SQS",
-                metric_name="ApproximateNumberOfMessagesVisible",
-                dimensions_map={"QueueName": names.failed_requests_queue},
-                statistic="Maximum",
-                period=_PERIOD,
-            ),
+            waiting(names.failed_requests_queue),
             0,
         ),
         Signal(
@@ -114,7 +101,7 @@ def _control(names: Names, account: str) -> list[Signal]:
                 metric_name="ExecutionsFailed",
                 dimensions_map={"StateMachineArn": names.state_machine_arn(machine, account)},
                 statistic="Sum",
-                period=_PERIOD,
+                period=PERIOD,
             ),
             0,
         )
@@ -144,12 +131,35 @@ def function_errors(function: str) -> Metric:
         metric_name="Errors",
         dimensions_map={"FunctionName": function},
         statistic="Sum",
-        period=_PERIOD,
+        period=PERIOD,
+    )
+
+
+def api_errors(api: str) -> Metric:
+    """Return the share of an API's requests that end with a 5XX."""
+    # API Gateway publishes 0 or 1 for each request, so the average is the share
+    return Metric(
+        namespace="AWS/ApiGateway",
+        metric_name="5XXError",
+        dimensions_map={"ApiName": api, "Stage": API_STAGE},
+        statistic="Average",
+        period=PERIOD,
+    )
+
+
+def waiting(queue: str, metric: str = "ApproximateNumberOfMessagesVisible") -> Metric:
+    """Return how many messages wait in a queue, or how long the oldest one has."""
+    return Metric(
+        namespace="AWS/SQS",
+        metric_name=metric,
+        dimensions_map={"QueueName": queue},
+        statistic="Maximum",
+        period=PERIOD,
     )
 
 
 def endpoint_metric(
-    name: str, endpoint: str, variant: str, *, statistic: str = "Sum", period: Duration = _PERIOD
+    name: str, endpoint: str, variant: str, *, statistic: str = "Sum", period: Duration = PERIOD
 ) -> Metric:
     """Return one of SageMaker's metrics of an endpoint variant."""
     return Metric(
@@ -161,7 +171,7 @@ def endpoint_metric(
     )
 
 
-def error_share(endpoint: str, variant: str, *, period: Duration = _PERIOD) -> MathExpression:
+def error_share(endpoint: str, variant: str, *, period: Duration = PERIOD) -> MathExpression:
     """Return failed invocations as a share of all, 0 while there are none.
 
     SageMaker counts every answer that is no 2XX as a model error, the container's 4XX included. A

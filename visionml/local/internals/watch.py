@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, sqs, stepfunctions
 from ministack.services.cloudformation import provisioners
@@ -38,13 +38,26 @@ def put_metric_data(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
         cloudwatch._store_datum(namespace, datum["MetricName"], dimensions, at, unit, *rest)
 
 
-def queue_depths() -> dict[str, int]:
-    """Return how many messages of each queue may be received now."""
+class Waiting(NamedTuple):
+    """What waits in a queue."""
+
+    visible: int
+    """Messages that may be received now."""
+    oldest_seconds: float
+    """How long the oldest message has been there, 0 where there is none."""
+
+
+def queue_depths() -> dict[str, Waiting]:
+    """Return what waits in each queue."""
     now = time.time()
-    return {
-        str(queue["name"]): sum(message["visible_at"] <= now for message in list(queue["messages"]))
-        for queue in list(sqs._queues.values())
-    }
+    found = {}
+    for queue in list(sqs._queues.values()):
+        messages = list(queue["messages"])
+        found[str(queue["name"])] = Waiting(
+            sum(message["visible_at"] <= now for message in messages),
+            max((now - message["sent_at"] for message in messages), default=0.0),
+        )
+    return found
 
 
 _LATEST_ARRIVAL_SECONDS = 300
