@@ -48,9 +48,9 @@ class Face:
             snout=random.uniform(0.05, 0.25),
             muzzle=random.uniform(0.3, 0.42),
             nose=random.uniform(0.08, 0.13),
-            eye=random.uniform(0.16, 0.25),
+            eye=random.uniform(0.18, 0.26),
             slit=random.random() < 0.7,
-            whiskers=random.random() < 0.85,
+            whiskers=random.random() < 0.9,
             tongue=random.random() < 0.03,
         )
 
@@ -66,8 +66,8 @@ class Face:
             ear_width=random.uniform(0.32, 0.46),
             snout=random.uniform(0.55, 1.0),
             muzzle=random.uniform(0.46, 0.6),
-            nose=random.uniform(0.16, 0.25),
-            eye=random.uniform(0.09, 0.15),
+            nose=random.uniform(0.18, 0.26),
+            eye=random.uniform(0.09, 0.14),
             slit=False,
             whiskers=random.random() < 0.03,
             tongue=random.random() < 0.45,
@@ -96,7 +96,7 @@ def front(pen: Pen, face: Face, coat: Coat, random: np.random.Generator) -> None
     mask = pen.smooth(skull, coat.base)
     coat.mark(pen.at(0, -0.35 * high), mask, random, reach=0.9)
     if face.ear == "hanging":
-        droop = random.uniform(0.3, 0.8)
+        droop = random.uniform(0.4, 0.9)
         for mirrored in (False, True):
             _ear_down(pen.at(0, 0, mirrored=mirrored), face, coat, droop)
     gaze, iris = random.uniform(-0.25, 0.25), _EYES[random.integers(len(_EYES))]

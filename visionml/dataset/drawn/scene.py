@@ -59,7 +59,7 @@ def _style(random: np.random.Generator, height: int, width: int, *, drawing: boo
         line_width=random.uniform(0.025, 0.07) if lined else 0,
         light=(float(light[0]), float(light[1])),
         grain=field(random, height, width, cells=int(random.integers(12, 50))),
-        grain_strength=0 if drawing else random.uniform(0, 0.22),
+        grain_strength=0 if drawing else random.uniform(0, 0.18),
     )
 
 
@@ -68,13 +68,14 @@ def _placed(
 ) -> Pen:
     """Return a pen for the figure with that number, somewhere in its part of the canvas."""
     height, width = canvas.size
-    scale = min(height, width / of) * random.uniform(0.8, 1.05) / (2 * _REACH)
-    room = np.maximum(np.array([width / of, height]) / 2 - 0.85 * _REACH * scale, 0)
+    side = min(height, width / of)
+    scale = side * random.uniform(0.85, 1.1) / (2 * _REACH)
+    room = max(side / 2 - 0.8 * _REACH * scale, 0)
     middle = np.array([width * (number + 0.5) / of, height / 2])
     origin = middle + random.uniform(-1, 1, 2) * room
     mirrored = random.random() < 0.5
     upright = Pen(canvas, style, np.eye(2) * scale, origin)
-    return upright.at(0, 0, angle=random.uniform(-0.15, 0.15), mirrored=mirrored)
+    return upright.at(0, 0, angle=random.uniform(-0.12, 0.12), mirrored=mirrored)
 
 
 def _shadow(pen: Pen, style: Style) -> None:
@@ -171,7 +172,7 @@ def _developed(canvas: Canvas, random: np.random.Generator) -> Pixels:
         pixels[1:-1, 1:-1] = (
             pixels[:-2, 1:-1] + pixels[2:, 1:-1] + pixels[1:-1, :-2] + pixels[1:-1, 2:]
         ) / 4
-    noise = random.uniform(0, 6)
+    noise = random.uniform(0, 5)
     pixels += random.standard_normal(pixels.shape, np.float32) * np.float32(noise)
     developed: Pixels = np.clip(pixels, 0, 255).astype(np.uint8)
     return developed
