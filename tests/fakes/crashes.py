@@ -1,5 +1,7 @@
 """Processes that end between any two of their steps."""
 
+import threading
+
 
 class Crash(BaseException):
     """The process has gone; nothing of the product may catch it."""
@@ -10,8 +12,10 @@ class Crashing:
 
     def __init__(self, fatal: int | None = None) -> None:
         self.fatal, self.count = fatal, 0
+        self._lock = threading.Lock()  # some steps are made side by side
 
     def __call__(self, step: str) -> None:
-        if self.count == self.fatal:
-            raise Crash(step)
-        self.count += 1
+        with self._lock:
+            self.count += 1
+            if self.count - 1 == self.fatal:
+                raise Crash(step)

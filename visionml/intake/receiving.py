@@ -7,7 +7,8 @@ does no more than the last two.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -46,10 +47,15 @@ class _Written:
 
     def write(
         self, bucket: Bucket, key: str, content: bytes, kind: str, user: str | None = None
-    ) -> str:
+    ) -> None:
         version = bucket.write(key, content, content_type=kind, metadata=_metadata(user))
         self.versions.append((bucket, key, version))
-        return uri(bucket.name, key)
+
+    def write_together(self, bucket: Bucket, files: Sequence[tuple[str, bytes, str]]) -> None:
+        """Write some keys' contents of some types at once: S3 is waited for only once."""
+        with ThreadPoolExecutor(len(files)) as pool:
+            for done in [pool.submit(self.write, bucket, *file) for file in files]:
+                done.result()
 
     def take_back(self) -> None:
         for bucket, key, version in self.versions:
@@ -117,25 +123,25 @@ class Receiver:
         image_id, original = upload.image_id, None
         user = self._user(held)
         if self.originals is not None and accepted.redaction is not None:
-            original = written.write(self.originals, image_id, held.content, _ANY_FILE, user)
-        previews = {}
-        for size, content in accepted.previews.items():
-            previews[str(size)] = key = layout.preview_image(image_id, size)
-            written.write(self.bucket, key, content, "image/jpeg")
+            original = uri(self.originals.name, image_id)
+            written.write(self.originals, image_id, held.content, _ANY_FILE, user)
+        previews = {size: layout.preview_image(image_id, size) for size in accepted.previews}
+        files = [(previews[s], content, "image/jpeg") for s, content in accepted.previews.items()]
         key = layout.accepted_image(image_id, accepted.format)
-        location = written.write(self.bucket, key, accepted.content, f"image/{accepted.format}")
+        files.append((key, accepted.content, f"image/{accepted.format}"))
+        written.write_together(self.bucket, files)
         return self._record(
             upload,
             ProcessingStatus.ACCEPTED,
             file_size=held.size,
             image_format=accepted.format,
-            s3_location=location,
+            s3_location=uri(self.bucket.name, key),
             user_id=user,
             upload_hash=sha256(held.content).hexdigest(),
             content_hash=sha256(accepted.content).hexdigest(),
             width=accepted.width,
             height=accepted.height,
-            previews=previews,
+            previews={str(size): each for size, each in previews.items()},
             statistics=accepted.statistics,
             redaction=accepted.redaction,
             original=original,
