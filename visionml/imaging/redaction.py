@@ -67,7 +67,7 @@ def redacted(
     image = upright_srgb(data, facts)
     opaque = image.flatten(background=255) if image.hasalpha() else image
     pixels = np.array(opaque.numpy())
-    found = _found(opaque, redactor, kinds)
+    found = regions_in(opaque, redactor, kinds)
     regions = tuple(widened(region, *pixels.shape[:2]) for region in found)
     if regions:
         shown = pyvips.Image.new_from_array(hidden(pixels, regions, method), interpretation="srgb")
@@ -85,8 +85,10 @@ def redacted(
     return Redacted(content, facts.format, record)
 
 
-def _found(image: pyvips.Image, redactor: Redactor, kinds: frozenset[RegionKind]) -> list[Region]:
-    """Find in a picture of a bounded size; return regions of the full one."""
+def regions_in(
+    image: pyvips.Image, redactor: Redactor, kinds: frozenset[RegionKind]
+) -> list[Region]:
+    """Return what an engine finds in an opaque picture, which it sees at a bounded size."""
     scale = max(1.0, max(image.width, image.height) / FIND_SIDE)
     small = image.resize(1 / scale) if scale > 1 else image
     found = []

@@ -15,7 +15,10 @@ from visionml.local import (
     steps,
     stream_mappings,
 )
+from visionml.local.analytics import install as analytics
 from visionml.local.autoscaling import install as autoscaling
+from visionml.local.batch import install as batch
+from visionml.local.rekognition import install as rekognition
 from visionml.local.sagemaker import install as sagemaker
 from visionml.local.state import Project, State
 
@@ -39,7 +42,10 @@ def install(project: Project, state: State) -> None:
     image_functions.install(state.endpoint_url)
     rest_apis.install()
     stream_mappings.install()
+    analytics.install()
     ministack.rewrite_outputs(
         lambda value: _API_HOST.sub(rf"{state.endpoint_url}/_aws/execute-api/\1", value)
     )
+    rekognition.install(project)
     autoscaling.install(state, sagemaker.install(project, state))
+    batch.install(project, state)

@@ -4,22 +4,21 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
 from ministack import app
-from ministack.core import iam_evaluator, router
+from ministack.core import iam_actions, iam_evaluator, router
 from ministack.services import ecr
 
 from visionml.errors import NotFound
-from visionml.local.internals.iam import Session
-from visionml.local.internals.scope import region
+from visionml.local.internals.iam import Query, Session, access_key, caller_arn
+from visionml.local.internals.scope import account, region
 
 Response = tuple[int, dict[str, str], bytes]
-Query = Mapping[str, Sequence[str]]
 ServiceHandler = Callable[
     [str, str, Mapping[str, str], bytes, Query], Awaitable[tuple[int, dict[str, str], Any]]
 ]
@@ -36,6 +35,8 @@ def register_service(
     """
     # without an entry here, the first request looks for the name in all of botocore's models
     router.SERVICE_PATTERNS.setdefault(name, {})
+    # MiniStack would ask IAM itself, of a service that it knows, and of all resources at once
+    iam_actions.SERVICE_TO_IAM_NAMESPACE.pop(name, None)
     app.SERVICE_HANDLERS[name] = handler
     app.SERVICE_REGISTRY[name] = {"module": name}
     app._loaded_modules[name] = SimpleNamespace(
@@ -65,6 +66,17 @@ class Call:
     body: bytes = b""
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def caller_session(headers: Mapping[str, str], query: Query) -> Session:
+    """Return the credentials of a request in progress, for `call_as`: AWS's forward access."""
+    token = headers.get("x-amz-security-token", "")
+    return Session(access_key(headers, query), "", token, 0.0, caller_arn(headers, query))
+
+
+def own_session() -> Session:
+    """Return the account's own credentials for `call_as`, with which its services act."""
+    return Session(account(), "", "", 0.0, f"arn:aws:iam::{account()}:root")
 
 
 def call_as(session: Session, name: str, *calls: Call) -> list[Response]:
