@@ -26,6 +26,7 @@ from visionml.desks.card import Card
 from visionml.desks.cdk_cli import CdkCli
 from visionml.desks.datasets import Datasets
 from visionml.desks.deployments import Deployments
+from visionml.desks.detector import Detector, Labeller, LabelSource, Rekognised
 from visionml.desks.drill import Drill
 from visionml.desks.endpoint import Endpoint
 from visionml.desks.experiments import Experiments
@@ -43,6 +44,7 @@ from visionml.desks.tuning import Tuning
 
 if TYPE_CHECKING:
     from visionml.local.deploy import Event
+    from visionml.local.state import Project
 
 LOCAL = "local"
 
@@ -50,7 +52,7 @@ LOCAL = "local"
 class Session:
     """One environment of the platform, opened for work."""
 
-    def __init__(self, platform: Platform, deployer: Deployer) -> None:
+    def __init__(self, platform: Platform, deployer: Deployer, labels: LabelSource) -> None:
         self.settings = platform.settings
         self.names = platform.names
         self.aws = platform.aws
@@ -58,6 +60,7 @@ class Session:
         self.images = Images(platform)
         self.datasets = Datasets(platform)
         self.runs = Runs(platform)
+        self.detector = Detector(platform, labels, datasets=self.datasets, runs=self.runs)
         self.tuning = Tuning(platform)
         self.studio = Studio(platform)
         self.models = Models(platform)
@@ -128,13 +131,14 @@ def open(  # noqa: A001 - read as workbench.open
         ),
         ca_bundle=None,
     )
-    return Session(platform, CdkCli())
+    return Session(platform, CdkCli(), Rekognised())
 
 
 def _embedded(wanted: settings.Settings, say: Say) -> Session:
     from visionml.local import state  # noqa: PLC0415 - accounts do without it
 
-    running = state.read()
+    project = state.Project.find()
+    running = state.read(project)
     platform = Platform(
         settings=wanted,
         aws=running.connect(),
@@ -144,7 +148,28 @@ def _embedded(wanted: settings.Settings, say: Say) -> Session:
         ),
         ca_bundle=running.ca_bundle,
     )
-    return Session(platform, _EmbeddedDeployer())
+    return Session(platform, _EmbeddedDeployer(), _EmbeddedLabels(project))
+
+
+class _EmbeddedLabels:
+    """The embedded AWS's Rekognition, which looks at pictures by a model that is registered."""
+
+    name = "the embedded Rekognition, by a model of this platform"
+    takes_models = True
+
+    def __init__(self, project: "Project") -> None:
+        self._project = project
+
+    def registered(self) -> Labeller | None:
+        from visionml.local.rekognition import registered  # noqa: PLC0415 - as above
+
+        found = registered.registered(self._project)
+        return Labeller(found.version, found.artefact) if found else None
+
+    def register(self, *, artefact: str, version: str) -> None:
+        from visionml.local.rekognition import registered  # noqa: PLC0415 - as above
+
+        registered.register(self._project, artefact=artefact, version=version)
 
 
 class _EmbeddedDeployer:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
@@ -33,7 +33,15 @@ RECIPE: Mapping[str, object] = {
 }
 """How a model of them is trained that tells most of them apart."""
 
+_NONE_YET = "none yet: session.detector.prepare()"
 _IMAGE_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Labeller(NamedTuple):
+    """A model that gives labels."""
+
+    version: str
+    artefact: str
 
 
 class LabelSource(Protocol):
@@ -47,8 +55,8 @@ class LabelSource(Protocol):
     def takes_models(self) -> bool:
         """Whether it answers by a model that is registered with it."""
 
-    def registered(self) -> str | None:
-        """Return the version of the model that is registered, or None."""
+    def registered(self) -> Labeller | None:
+        """Return the model that is registered, or None."""
 
     def register(self, *, artefact: str, version: str) -> None:
         """Let it answer by a model from now on, given the address of its artefact."""
@@ -60,7 +68,7 @@ class Rekognised:
     name = "Amazon Rekognition, by its own model"
     takes_models = False
 
-    def registered(self) -> str | None:
+    def registered(self) -> Labeller | None:
         """Return None: nobody registers models there."""
         return None
 
@@ -133,7 +141,7 @@ class Detector:
         JobFailed
             It could not be trained.
         """
-        if self._source.takes_models and self._source.registered() is None:
+        if self._source.takes_models and self._labeller() is None:
             version = self._trained_before()
             if version is None:
                 version = self._train(images, on_step=on_step, **{**RECIPE, **hyperparameters})
@@ -164,11 +172,11 @@ class Detector:
     def describe(self) -> Card:
         """Return who gives the labels and by which rules they are judged."""
         rules = self._platform.settings.detector.rules
-        version = self._source.registered()
+        labeller = self._labeller()
         told = {"labels by": self._source.name}
         if self._source.takes_models:
-            told["model"] = version or "none yet: session.detector.prepare()"
-            told |= {"trained on": self._dataset_of(version)} if version else {}
+            told["model"] = labeller.version if labeller else _NONE_YET
+            told |= {"trained on": self._dataset_of(labeller.version)} if labeller else {}
         for animal, names in rules.animals.items():
             told[f"a {animal} is"] = ", ".join(names)
         told |= {
@@ -219,6 +227,11 @@ class Detector:
         allowed = Limits(bytes=limits.upload_limit_bytes, pixels=limits.pixel_limit)
         made = previews(content, sizes=limits.preview_sizes, limits=allowed).by_size
         return made[max(made)].content
+
+    def _labeller(self) -> Labeller | None:
+        """Return the model that gives labels, if its artefact is still there."""
+        found = self._source.registered()
+        return found if found and self._platform.objects.exists(found.artefact) else None
 
     def _trained_before(self) -> str | None:
         """Return the newest model of the drawn animals that can still be used."""

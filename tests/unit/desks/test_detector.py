@@ -13,7 +13,7 @@ from visionml.contracts import settings
 from visionml.contracts.images import ImageRecord
 from visionml.contracts.lineage import Node, run_node
 from visionml.dataset.drawn.collection import drawing
-from visionml.desks.detector import RECIPE, Detector, Rekognised
+from visionml.desks.detector import RECIPE, Detector, Labeller, Rekognised
 from visionml.desks.image_records import ImageRecords
 from visionml.desks.platform import Platform
 from visionml.errors import ImageRefused, InvalidInput, NotFound
@@ -30,11 +30,11 @@ class Source:
     name = "a source of labels"
     takes_models = True
 
-    def __init__(self, version: str | None = None) -> None:
-        self.version, self.artefact = version, ""
+    def __init__(self, version: str = "", artefact: str = "") -> None:
+        self.version, self.artefact = version, artefact
 
-    def registered(self) -> str | None:
-        return self.version
+    def registered(self) -> Labeller | None:
+        return Labeller(self.version, self.artefact) if self.version else None
 
     def register(self, *, artefact: str, version: str) -> None:
         self.version, self.artefact = version, artefact
@@ -128,6 +128,15 @@ def test_a_registered_model_of_the_animals_is_not_trained_again() -> None:
     ]
     world.detector.prepare()
     assert (world.source.version, world.started) == ("run-7", [])
+
+
+def test_a_model_whose_artefact_is_gone_is_replaced_and_one_from_elsewhere_stays() -> None:
+    world = World(Source("mine", "s3://elsewhere/model.tar.gz"))
+    world.objects.write("s3://elsewhere/model.tar.gz", b"")
+    assert world.detector.prepare().rows["model"] == "mine"
+    assert world.started == []
+    world.objects.objects.clear()
+    assert world.detector.prepare(images=20).rows["model"] == "run-1"
 
 
 def test_a_version_without_an_artefact_gives_no_labels() -> None:
