@@ -16,15 +16,15 @@ from visionml.desks.platform import Platform
 from visionml.errors import InvalidInput
 from visionml.serving.client import InferenceApi
 
-TITLE = "The inference API of visionml"
-
 
 class Api:
     """``POST /inference`` of an environment."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._access = ApiAccess(platform, platform.names.api)
+        self._access = ApiAccess(
+            platform, platform.names.api, title="The inference API of visionml"
+        )
 
     def __repr__(self) -> str:
         return f"<Api {self.url}>"
@@ -104,7 +104,7 @@ class Api:
 
         It says where this deployment is, unless it is to be true `anywhere`.
         """
-        return self._access.openapi(title=TITLE, anywhere=anywhere)
+        return self._access.openapi(anywhere=anywhere)
 
     def refusals(self, requests: Mapping[str, tuple[bytes, str]]) -> pd.DataFrame:
         """Return how the API answers to bodies with content types: status, code and message."""

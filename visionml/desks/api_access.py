@@ -34,8 +34,9 @@ class Answer(NamedTuple):
 class ApiAccess:
     """The API of a name, which its key has too."""
 
-    def __init__(self, platform: Platform, name: str) -> None:
-        self._platform, self.name = platform, name
+    def __init__(self, platform: Platform, name: str, *, title: str = "") -> None:
+        """Take the API's name in AWS, and the title of its document."""
+        self._platform, self.name, self._title = platform, name, title
 
     def __repr__(self) -> str:
         return f"<ApiAccess {self.name}>"
@@ -87,13 +88,13 @@ class ApiAccess:
             ) from error
         return Answer(answer.status, _parsed(answer.data))
 
-    def openapi(self, *, title: str, anywhere: bool = False) -> dict[str, Any]:
+    def openapi(self, *, anywhere: bool = False) -> dict[str, Any]:
         """Return the OpenAPI document that API Gateway exports of the deployed API.
 
         It says where this deployment is, unless it is to be true `anywhere`.
         """
         exported = rest_api.export(self._platform.apigateway, self._found)
-        return completed(exported, title=title, url="" if anywhere else self.url)
+        return completed(exported, title=self._title, url="" if anywhere else self.url)
 
     @cached_property
     def _found(self) -> rest_api.RestApi:

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
+from visionml.contracts.images import UploadOrder
 from visionml.contracts.inference import IMAGE_TYPES
 from visionml.contracts.names import API_STAGE
 
@@ -13,8 +14,11 @@ VERSION = "1.0"
 """Of the API: its first number changes when callers have to change."""
 _METHODS = ("get", "post", "put", "delete", "patch")  # not OPTIONS: a browser's own
 _SAID_ELSEWHERE = ("x-api-key", "Content-Type", "Origin")  # by OpenAPI itself
-_TAKE_IMAGES = {"Request", "UploadOrder"}
-"""The models of bodies that may be the image itself, which models cannot describe."""
+_TAKE_IMAGES = {
+    "Request": IMAGE_TYPES,
+    "UploadOrder": get_args(UploadOrder.model_fields["content_type"].annotation),
+}
+"""The models of bodies that may be the image itself, and of which types, which no model says."""
 _ANYWHERE: Document = {
     "url": f"https://{{api}}.execute-api.{{region}}.amazonaws.com/{API_STAGE}",
     "variables": {"api": {"default": "api-id"}, "region": {"default": "us-east-1"}},
@@ -62,9 +66,9 @@ def _operation(exported: Document) -> Document:
         operation["parameters"] = sorted(parameters, key=lambda each: each["name"])
     if "requestBody" in exported:
         content = dict(exported["requestBody"]["content"])
-        if not _TAKE_IMAGES.isdisjoint(_used(content)):
-            image = {"schema": {"type": "string", "format": "binary"}}
-            content |= dict.fromkeys(IMAGE_TYPES, image)
+        image = {"schema": {"type": "string", "format": "binary"}}
+        for name in list(_used(content)):
+            content |= dict.fromkeys(_TAKE_IMAGES.get(name, ()), image)
         operation["requestBody"] = {"required": True, "content": content}
     operation["responses"] = dict(sorted(exported["responses"].items()))
     operation["security"] = exported["security"]

@@ -35,7 +35,7 @@ class ImagesApi(ApiAccess):
     """``/upload`` and ``/images`` of an environment; `ask` sends it anything."""
 
     def __init__(self, platform: Platform) -> None:
-        super().__init__(platform, platform.names.images_api)
+        super().__init__(platform, platform.names.images_api, title="The images API of visionml")
         self._bucket = platform.bucket("images")
         self._ca_bundle = platform.ca_bundle
 

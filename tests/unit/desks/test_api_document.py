@@ -86,3 +86,20 @@ def test_a_document_names_its_deployment_or_none() -> None:
     assert "a1" not in written(anywhere)
     assert {**here, "servers": []} == {**anywhere, "servers": []}
     assert json.loads(written(here)) == here
+
+
+def test_uploads_may_be_images_of_the_types_that_may_be_announced() -> None:
+    body = {"requestBody": {"content": reference("UploadOrder")}}
+    upload = {"post": {**EXPORTED["paths"]["/uploads"]["post"], **body}}
+    document = completed(
+        {**EXPORTED, "paths": {"/upload": upload}}
+        | {
+            "components": {
+                "schemas": {name: {"type": "object"} for name in ("UploadOrder", "ErrorBody")},
+                "securitySchemes": {},
+            }
+        },
+        title=TITLE,
+    )
+    content = document["paths"]["/upload"]["post"]["requestBody"]["content"]
+    assert set(content) == {"application/json", "image/jpeg", "image/png", "image/webp"}
