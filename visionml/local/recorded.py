@@ -69,9 +69,9 @@ def _named(member: str) -> Naming:
     return lambda properties, place: str(properties.get(member) or place.name)
 
 
-def _arn(service: str, kind: str, member: str, *, suffix: str = "") -> Naming:
+def _arn(service: str, kind: str, member: str) -> Naming:
     return lambda properties, place: place.arn(
-        service, f"{kind}{properties.get(member) or place.name}{suffix}"
+        service, f"{kind}{properties.get(member) or place.name}"
     )
 
 
@@ -79,30 +79,14 @@ def _joined(*members: str) -> Naming:
     return lambda properties, _place: "|".join(str(properties.get(m, "")) for m in members)
 
 
-_BATCH = "Jobs are not run."
 _PACKETS = "Network packets are not filtered."
 
 RECORDED: dict[str, Recorded] = {
-    "AWS::Batch::ComputeEnvironment": Recorded(
-        _BATCH,
-        _arn("batch", "compute-environment/", "ComputeEnvironmentName"),
-        {"ComputeEnvironmentArn": _same},
-        ("ComputeEnvironmentName", "Type"),
-    ),
-    "AWS::Batch::JobDefinition": Recorded(
-        _BATCH,
-        _arn("batch", "job-definition/", "JobDefinitionName", suffix=":1"),
-        {"JobDefinitionArn": _same},
-        ("JobDefinitionName",),
-    ),
-    "AWS::Batch::JobQueue": Recorded(
-        _BATCH,
-        _arn("batch", "job-queue/", "JobQueueName"),
-        {"JobQueueArn": _same},
-        ("JobQueueName",),
-    ),
     "AWS::Batch::SchedulingPolicy": Recorded(
-        _BATCH, _arn("batch", "scheduling-policy/", "Name"), {"Arn": _same}, ("Name",)
+        "Queues know no fair shares.",
+        _arn("batch", "scheduling-policy/", "Name"),
+        {"Arn": _same},
+        ("Name",),
     ),
     "AWS::Budgets::Budget": Recorded(
         "Nothing costs money here and no budget is watched.",

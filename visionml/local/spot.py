@@ -1,4 +1,4 @@
-"""Taking the spot instances of a training job away, as AWS does when it needs them."""
+"""Taking the spot instances of a training or Batch job away, as AWS does when it needs them."""
 
 import http.client
 import json
@@ -8,6 +8,7 @@ from visionml.errors import AccessDenied, InvalidInput, NotFound, Unavailable
 from visionml.local.state import State
 
 _TARGET = "VisionmlLocal.InterruptTrainingJob"
+_BATCH_TARGET = "VisionmlLocal.InterruptJob"
 _TIMEOUT_SECONDS = 30
 
 
@@ -33,13 +34,7 @@ def interrupt(
     body = json.dumps(
         {"TrainingJobName": job, "GraceSeconds": grace_seconds, "WaitSeconds": wait_seconds}
     )
-    try:
-        status, answer = _send(running, body)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Unavailable(
-            f"The embedded AWS does not answer on {running.endpoint_url}: {error}.",
-            hint="`visionml local status` says whether it runs.",
-        ) from error
+    status, answer = _answered(running, "sagemaker", _TARGET, body)
     if status == 200:
         return str(answer["TrainingJobArn"])
     message = str(answer.get("message", f"HTTP status {status}"))
@@ -52,16 +47,63 @@ def interrupt(
     )
 
 
-def _send(running: State, body: str) -> tuple[int, dict[str, object]]:
+def interrupt_job(
+    running: State, job_id: str, *, grace_seconds: float = 30.0, wait_seconds: float = 0.0
+) -> str:
+    """Interrupt a Batch job that runs in a spot environment; return the job's ARN.
+
+    Its container gets SIGTERM, and SIGKILL `grace_seconds` later. The attempt ends with
+    ``Host EC2 (instance i-...) terminated.``, on Fargate with ``Your Spot Task was interrupted.``,
+    and the job's retry strategy decides what follows. The environment has no instances for
+    `wait_seconds`.
+
+    Raises
+    ------
+    NotFound
+        There is no such job.
+    AccessDenied
+        The credentials in `running` are not an administrator's.
+    InvalidInput
+        The job does not run in an environment of spot instances.
+    Unavailable
+        The embedded AWS does not answer.
+    """
+    given = {"jobId": job_id, "graceSeconds": grace_seconds, "waitSeconds": wait_seconds}
+    status, answer = _answered(running, "batch", _BATCH_TARGET, json.dumps(given))
+    if status == 200:
+        return str(answer["jobArn"])
+    message = str(answer.get("message", f"HTTP status {status}"))
+    if message.endswith("does not exist"):
+        raise NotFound(message, hint="SubmitJob answers a job's id.")
+    if status in {401, 403}:
+        raise AccessDenied(message, hint="Use the credentials of `visionml local env`.")
+    raise InvalidInput(
+        message, hint="Only a running job of a SPOT or FARGATE_SPOT environment can be interrupted."
+    )
+
+
+def _answered(
+    running: State, service: str, target: str, body: str
+) -> tuple[int, dict[str, object]]:
+    try:
+        return _send(running, service, target, body)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unavailable(
+            f"The embedded AWS does not answer on {running.endpoint_url}: {error}.",
+            hint="`visionml local status` says whether it runs.",
+        ) from error
+
+
+def _send(running: State, service: str, target: str, body: str) -> tuple[int, dict[str, object]]:
     # boto3 knows AWS's own operations alone
     from botocore.auth import SigV4Auth  # noqa: PLC0415  (the command line starts without it)
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
     from botocore.credentials import Credentials  # noqa: PLC0415
 
-    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": _TARGET}
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}
     request = AWSRequest("POST", f"{running.endpoint_url}/", headers=headers, data=body)
     credentials = Credentials(running.access_key_id, running.secret_access_key)
-    SigV4Auth(credentials, "sagemaker", running.region).add_auth(request)
+    SigV4Auth(credentials, service, running.region).add_auth(request)
     context = ssl.create_default_context(cafile=running.ca_certificate)
     connection = http.client.HTTPSConnection(
         "127.0.0.1", running.port, timeout=_TIMEOUT_SECONDS, context=context

@@ -26,22 +26,17 @@ def test_a_type_that_ministack_serves_is_not_recorded_instead() -> None:
 
 
 def test_only_the_recorded_among_some_types_are_held() -> None:
-    types = ["AWS::S3::Bucket", "AWS::EC2::FlowLog", "AWS::Batch::JobQueue"]
-    assert list(held(types)) == ["AWS::Batch::JobQueue", "AWS::EC2::FlowLog"]
+    types = ["AWS::S3::Bucket", "AWS::EC2::FlowLog", "AWS::Batch::SchedulingPolicy"]
+    assert list(held(types)) == ["AWS::Batch::SchedulingPolicy", "AWS::EC2::FlowLog"]
 
 
 @pytest.mark.parametrize(
     ("type_name", "properties", "ref"),
     [
         (
-            "AWS::Batch::JobDefinition",
-            {"JobDefinitionName": "infer"},
-            "arn:aws:batch:us-east-1:000000000000:job-definition/infer:1",
-        ),
-        (
-            "AWS::Batch::JobQueue",
+            "AWS::Batch::SchedulingPolicy",
             {},
-            "arn:aws:batch:us-east-1:000000000000:job-queue/stack-Logical-0123456789ABC",
+            "arn:aws:batch:us-east-1:000000000000:scheduling-policy/stack-Logical-0123456789ABC",
         ),
         ("AWS::Budgets::Budget", {"Budget": {"BudgetName": "monthly"}}, "monthly"),
         ("AWS::CloudTrail::Trail", {"TrailName": "audit"}, "audit"),

@@ -24,6 +24,10 @@ ServiceHandler = Callable[
 ]
 
 
+_dispatch = app._dispatch_service_request
+"""As MiniStack has it: what is wrapped around it is for requests from outside."""
+
+
 def register_service(
     name: str, handler: ServiceHandler, *, reset: Callable[[], None] | None = None
 ) -> None:
@@ -108,7 +112,7 @@ def call_as(session: Session, name: str, *calls: Call) -> list[Response]:
 async def _dispatched(call: Call, signed: Mapping[str, str]) -> Response:
     headers = {**call.headers, **signed, "content-length": str(len(call.body))}
     query = parse_qs(call.query, keep_blank_values=True)
-    status, answer, content = await app._dispatch_service_request(
+    status, answer, content = await _dispatch(
         call.method, call.path, headers, call.body, query, str(uuid.uuid4())
     )
     return status, answer, content if isinstance(content, bytes) else str(content).encode()

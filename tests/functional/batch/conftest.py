@@ -1,0 +1,5 @@
+"""The fixtures of all Batch tests."""
+
+from tests.functional.batch.world import world
+
+__all__ = ["world"]
