@@ -253,6 +253,30 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_label_parameter_version": ["data"],
         "_lookup_parameter": ["name_or_arn", "allow_arn_region", "flexible_name"],
     },
+    "services.athena": {
+        "_ensure_default_workgroup": [],
+        "_parse_ddl": ["query"],
+        "_run_ddl": ["ddl", "database"],
+        "_create_named_query": ["data"],
+        "_delete_named_query": ["data"],
+    },
+    "services.glue": {
+        "_create_table": ["data"],
+        "_update_table": ["data"],
+        "_batch_create_partition": ["data"],
+    },
+    "services.firehose": {
+        "_deliver_records_to_s3": ["stream", "dest", "records"],
+        "_apply_lambda_processors": [
+            "stream",
+            "dest",
+            "records",
+            "metadata_sink",
+            "partition_sink",
+        ],
+        "_evaluate_prefix": ["template", "t", "query_keys", "lambda_keys", "error_type"],
+        "_hive_to_duckdb_type": ["hive_type"],
+    },
     "services.ecr": {"_find_image": ["repo_name", "image_id"]},
     "services.lambda_svc": {
         "reset": [],
@@ -316,6 +340,13 @@ def test_a_registry_is_a_dictionary(module: str, name: str) -> None:
 
 def test_the_stores_that_we_read_and_write_exist() -> None:
     assert hasattr(_attribute("services.iam", "_users"), "__setitem__")
+    assert hasattr(_attribute("services.athena", "_workgroups"), "get")
+    assert hasattr(_attribute("services.athena", "_named_queries"), "keys")
+    assert hasattr(_attribute("services.firehose", "_streams"), "__contains__")
+    assert hasattr(_attribute("services.glue", "_databases"), "get")
+    assert hasattr(_attribute("services.glue", "_tables"), "get")
+    assert hasattr(_attribute("services.glue", "_partitions"), "get")
+    assert hasattr(_attribute("services.glue", "_crawlers"), "get")
     assert hasattr(_attribute("services.iam", "_access_keys"), "__setitem__")
     assert hasattr(_attribute("services.iam", "_roles"), "get")
     assert hasattr(_attribute("services.sts", "_sessions"), "__contains__")
