@@ -20,8 +20,11 @@ from visionml.imaging.header import ImageFacts
 pyvips.concurrency_set(1)
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
-# Damage is raised as ImageRefused; libvips' own lines about it would only repeat that.
+# Damage is raised as ImageRefused; libvips' own lines about it would only repeat that, and some
+# repeat what a file says: they are dropped before pyvips reads them as UTF-8, which some are not.
 logging.getLogger("pyvips").setLevel(logging.ERROR)
+if pyvips.API_mode:
+    pyvips.ffi.def_extern(name="_log_handler_callback")(lambda *_: None)
 
 _TRUNCATION_SIGNS = ("premature end", "truncated", "not enough", "end of stream", "eof")
 

@@ -1,5 +1,6 @@
 import struct
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -212,3 +213,16 @@ def test_damaged_files_are_read_or_refused_and_the_model_reads_what_was_accepted
             pixels(data, height=32, width=32, limits=limits)
     else:
         assert pixels(data, height=32, width=32, limits=limits).shape == (32, 32, 3)
+
+
+def test_what_a_file_says_in_any_alphabet_is_not_printed(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    profile = bytearray(pictures.SRGB)
+    at = profile.index(b"rXYZ") + 4
+    profile[at : at + 4] = b"\x7f\xff\xff\xff"  # the tag lies beyond the profile
+    name = "größe of alice".encode("latin-1")
+    chunk = pictures.png_chunk(b"iCCP", name + b"\0\0" + zlib.compress(bytes(profile)))
+    png = encoded(Image.new("RGB", (8, 8)), "PNG")
+    inspect(png[:33] + chunk + png[33:])
+    assert "".join(capfd.readouterr()) + caplog.text == ""
