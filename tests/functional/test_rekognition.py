@@ -1,5 +1,6 @@
 """The embedded Rekognition: what it sees, for whom it reads, and what it refuses."""
 
+import contextlib
 import io
 import json
 from collections.abc import Callable
@@ -15,10 +16,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from PIL import Image
 from skimage import data
+from typer.testing import CliRunner
 
 from tests.fakes.colours import write_model
 from tests.functional.waiting import until
 from visionml.aws.session import Aws
+from visionml.cli.local import local
+from visionml.errors import InvalidInput
 from visionml.imaging.model_input import pixels
 from visionml.local import processes
 from visionml.local.rekognition.registered import register
@@ -272,3 +276,20 @@ def test_it_looks_again_after_the_process_that_looks_was_killed(
     assert client.detect_labels(Image=picture)["Labels"] == before
     (again,) = looking()
     assert again.pid != eyes.pid
+
+
+def test_the_command_line_registers_a_model_and_shows_it(
+    aws_local: State, local_project: Project
+) -> None:
+    del aws_local
+
+    def ran(*words: str) -> Any:
+        with contextlib.chdir(local_project.folder.parent):
+            done = CliRunner().invoke(local, ["labels", *words, "--json"], catch_exceptions=False)
+        return json.loads(done.stdout)
+
+    named = {"artefact": "s3://bucket/model.tar.gz", "version": "v1"}
+    assert ran("s3://bucket/model.tar.gz", "--version", "v1") == named
+    assert ran() == named
+    with pytest.raises(InvalidInput, match="address"):
+        ran("model.tar.gz", "--version", "v1")

@@ -99,6 +99,72 @@ def interrupt(
     typer.echo(json.dumps({"interrupted": arn}) if as_json else f"Interrupted {arn}.")
 
 
+@local.command()
+def labels(
+    artefact: Annotated[
+        str | None, typer.Argument(help="s3://BUCKET/KEY of a model.tar.gz; else show it.")
+    ] = None,
+    *,
+    version: Annotated[str, typer.Option(help="What answers name, as visionml-VERSION.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show or set which model answers Rekognition's DetectLabels."""
+    from visionml.local.rekognition.registered import register, registered
+    from visionml.local.state import Project
+
+    project = Project.find()
+    if artefact is None:
+        found = registered(project)
+    else:
+        found = register(project, artefact=artefact, version=version)
+    if as_json:
+        typer.echo(json.dumps(found.model_dump() if found else None))
+    elif found:
+        typer.echo(f"{found.artefact} labels pictures, as visionml-{found.version}.")
+    else:
+        typer.echo("No model labels pictures.")
+
+
+@local.command()
+def fault(
+    operation: Annotated[
+        str | None, typer.Argument(help="Such as dynamodb:PutItem; else show what is to come.")
+    ] = None,
+    code: Annotated[
+        str | None, typer.Argument(help="Of its error, such as ThrottlingException.")
+    ] = None,
+    *,
+    times: Annotated[int, typer.Option(min=1, help="Of how many calls.")] = 1,
+    after: Annotated[int, typer.Option(min=0, help="How many calls are served before.")] = 0,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget all that are to come.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let the next calls of an operation answer an error; for drills."""
+    from visionml.errors import InvalidInput
+    from visionml.local import faults, state
+
+    running = state.read()
+    if clear:
+        faults.clear(running)
+    elif operation and code:
+        faults.inject(running, operation, code, times=times, after=after)
+    elif operation:
+        raise InvalidInput(
+            f"No error of {operation} is named.",
+            hint="visionml local fault SERVICE:OPERATION CODE, such as "
+            "rekognition:DetectLabels ThrottlingException.",
+        )
+    coming = faults.pending(running)
+    if as_json:
+        typer.echo(json.dumps([each.model_dump() for each in coming]))
+        return
+    for each in coming:
+        served = f", {each.after} are served before" if each.after else ""
+        typer.echo(f"{each.operation}: the next {each.times} answer {each.code}{served}")
+    if not coming:
+        typer.echo("No fault is to come.")
+
+
 def _started(running: "State", seconds: float, *, as_json: bool) -> None:
     if as_json:
         typer.echo(

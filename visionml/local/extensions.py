@@ -4,6 +4,7 @@ import re
 
 from visionml.local import (
     alarms,
+    disturbances,
     events,
     execution_logs,
     image_functions,
@@ -47,5 +48,6 @@ def install(project: Project, state: State) -> None:
         lambda value: _API_HOST.sub(rf"{state.endpoint_url}/_aws/execute-api/\1", value)
     )
     rekognition.install(project)
+    disturbances.install()
     autoscaling.install(state, sagemaker.install(project, state))
     batch.install(project, state)

@@ -65,6 +65,7 @@ from visionml.local.internals.mappings import (
     wake_mappings,
 )
 from visionml.local.internals.parameters import ParameterChange, on_parameter_change
+from visionml.local.internals.requests import Asked, answer_instead
 from visionml.local.internals.scope import (
     account,
     region,
@@ -127,6 +128,7 @@ from visionml.local.internals.watch import (
 __all__ = [
     "AlarmVerdict",
     "ApiCall",
+    "Asked",
     "Call",
     "Create",
     "Delete",
@@ -146,6 +148,7 @@ __all__ = [
     "add_attributes",
     "add_glue_partitions",
     "alarm_state",
+    "answer_instead",
     "asgi",
     "ask_queues",
     "call_api",
