@@ -22,6 +22,7 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
             "timeout",
         ],
         "app": ["scope", "receive", "send"],
+        "_routing_params": ["method", "path", "headers", "body", "query_params"],
         "_dispatch_service_request": [
             "method",
             "path",
@@ -66,7 +67,10 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "get_region": [],
         "request_scope": ["account_id", "region"],
     },
-    "core.router": {"extract_access_key_id": ["headers", "query_params"]},
+    "core.router": {
+        "extract_access_key_id": ["headers", "query_params"],
+        "detect_service": ["method", "path", "headers", "query_params"],
+    },
     "services.sts": {
         "register_session": ["access_key", "session"],
         "_role_id": ["role_arn"],
