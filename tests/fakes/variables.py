@@ -36,6 +36,10 @@ VARIABLES = {
     "PREDICTIONS_TABLE": "predictions",
     "RESULTS_DAYS": "30",
     "ASSIGNMENT": "sticky",
+    "FAILURES_QUEUE": "https://sqs.us-east-1.amazonaws.com/000000000000/failed-requests",
+    "CONCURRENCY": "2",
+    "PATIENCE_SECONDS": "300",
+    "MAXIMUM_AGE_SECONDS": "3600",
     "RULES": '{"policy_name":"invocations","minimum":1,"maximum":10,'
     '"invocations_per_instance":1000,"scale_in_cooldown_seconds":300,"scale_out_cooldown_seconds":60}',
     "API_ID": "a1b2c3",

@@ -57,6 +57,8 @@ OVERRIDES = {
     "serving.allowed_origins": "https://app.example.com",
     "serving.initial_instances": "3",
     "serving.instance_type": "ml.g5.xlarge",
+    "stream.enhanced_fan_out": "true",
+    "stream.mode": "on_demand",
     "training.instance_type": "ml.g5.xlarge",
 }
 

@@ -258,6 +258,7 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
             {
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
                 "kinesis:DescribeStream",
                 "kinesis:DescribeStreamSummary",
                 "kinesis:GetRecords",

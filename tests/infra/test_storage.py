@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from visionml.cdk.units.lineage import Lineage
 from visionml.cdk.units.streams import shards
 from visionml.contracts import settings
 from visionml.contracts.names import Names
+from visionml.errors import SettingsInvalid
 
 BUCKETS = ("raw", "datasets", "models", "results", "images", "originals", "logs")
 PINNED = {
@@ -190,16 +192,63 @@ def test_failures_go_to_an_encrypted_queue_that_keeps_them_long(environment: Syn
     assert queue["MessageRetentionPeriod"] == 14 * 86_400
 
 
-def test_requests_that_fail_for_an_hour_are_isolated_and_told_of(environment: Synthesised) -> None:
-    names = Names.of(environment.settings)
+def requests_mapping(found: Synthesised) -> dict[str, Any]:
+    """Return the mapping of the requests stream to its consumer."""
+    consumer = Names.of(found.settings).function("prediction_consumer")
+    functions = {
+        text(each["Properties"]["FunctionName"]): f"<{path.split('/')[1]}>"
+        for path, each in found.resources("AWS::Lambda::Function").items()
+    }
     (mapping,) = [
         each
-        for each in environment.properties("AWS::Lambda::EventSourceMapping")
-        if names.requests_stream in text(each["EventSourceArn"])
+        for each in found.properties("AWS::Lambda::EventSourceMapping")
+        if text(each["FunctionName"]) == functions[consumer]
     ]
+    return mapping
 
+
+def test_requests_that_fail_are_isolated_and_told_of(environment: Synthesised) -> None:
+    names, mapping = Names.of(environment.settings), requests_mapping(environment)
+
+    assert text(mapping["EventSourceArn"]).endswith(f":stream/{names.requests_stream}")
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["MaximumRecordAgeInSeconds"] == 3600
+    assert (mapping["MaximumRetryAttempts"], mapping["ParallelizationFactor"]) == (12, 1)
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (20, 0)
     destination = text(mapping["DestinationConfig"]["OnFailure"]["Destination"])
     assert destination.endswith(f":{names.failed_requests_queue}")
+
+
+def test_the_consumer_gives_a_request_up_before_lambda_does(environment: Synthesised) -> None:
+    stream, mapping = environment.settings.stream, requests_mapping(environment)
+    (function,) = [
+        each
+        for each in environment.properties("AWS::Lambda::Function")
+        if text(each["FunctionName"]).count("prediction-consumer")
+    ]
+    known = function["Environment"]["Variables"]
+
+    assert int(known["MAXIMUM_AGE_SECONDS"]) == stream.maximum_age_seconds
+    assert mapping["MaximumRecordAgeInSeconds"] >= stream.maximum_age_seconds + function["Timeout"]
+    assert mapping["MaximumRetryAttempts"] * int(known["PATIENCE_SECONDS"]) >= 3600
+    assert function["Timeout"] > int(known["PATIENCE_SECONDS"])
+
+
+def test_streams_may_be_on_demand_and_read_by_a_registered_consumer(
+    overridden: Synthesised,
+) -> None:
+    found = overridden
+    for each in found.properties("AWS::Kinesis::Stream"):
+        assert each["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
+        assert "ShardCount" not in each
+    (consumer,) = found.properties("AWS::Kinesis::StreamConsumer")
+    stream = Names.of(found.settings).requests_stream
+    assert text(consumer["StreamARN"]).endswith(f":stream/{stream}")
+    assert "FanOut" in text(requests_mapping(found)["EventSourceArn"])
+    policies = json.dumps(found.properties("AWS::IAM::Policy"))
+    assert "kinesis:SubscribeToShard" in policies
+
+
+def test_a_mapping_that_gives_up_before_the_consumer_is_refused() -> None:
+    with pytest.raises(SettingsInvalid, match="retry_attempts times patience_seconds"):
+        settings.load("dev", {"stream.retry_attempts": 1})

@@ -89,6 +89,11 @@ class PredictionConsumerEnvironment(HandlerEnvironment):
     events_stream: str
     predictions_table: str
     results_days: int
+    failures_queue: str
+    """Its URL."""
+    concurrency: int
+    patience_seconds: int
+    maximum_age_seconds: int
 
 
 class AnswerKeeperEnvironment(HandlerEnvironment):

@@ -22,6 +22,9 @@ image is base64, beside the headers (docs.aws.amazon.com/lambda/latest/dg/gettin
 HASH_HEADER = "x-image-sha256"
 """Names the image by its SHA-256, in hexadecimal; checked against what was sent."""
 
+LONGEST_PREDICTION_ID = 64
+"""Of what SageMaker takes as an inference id."""
+
 PIXEL_STATISTICS = ("brightness", "contrast", "sharpness", "red", "green", "blue")
 """The fields of `PixelStatistics`, in the order in which arrays hold them."""
 
@@ -98,7 +101,7 @@ class InferenceRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    prediction_id: str
+    prediction_id: Annotated[str, Field(min_length=1, max_length=LONGEST_PREDICTION_ID)]
     s3: str
     """Where the image lies, below the prefix of uploads."""
     time: AwareDatetime

@@ -168,6 +168,10 @@ class AlarmSettings(_Record):
     """How long an upload may wait for intake."""
     quarantine_share: Share = 0.2
     """Of the files that intake looks at."""
+    stream_age_seconds: Positive = 300
+    """How long requests may wait in their stream."""
+    stream_failures: Annotated[int, Field(ge=0)] = 10
+    """Requests of the stream that end as failures, in five minutes."""
     email: str | None = None
 
 
@@ -194,10 +198,28 @@ class RetentionSettings(_Record):
 
 
 class StreamSettings(_Record):
-    """The inference stream's sizing figures."""
+    """The streams' size, and how the requests stream is read."""
 
+    mode: Literal["provisioned", "on_demand"] = "provisioned"
+    """On demand, AWS adds and removes shards; the next two figures count for nothing then."""
     record_kilobytes: Positive = 10
     minimum_shards: Positive = 2
+    enhanced_fan_out: bool = False
+    """Read requests by a registered consumer, with a throughput of its own."""
+    batch: Annotated[int, Field(ge=1, le=100)] = 20
+    """How many requests the consumer is handed at most."""
+    window_seconds: Annotated[int, Field(ge=0, le=300)] = 0
+    """How long a batch may wait to be filled."""
+    concurrency: Annotated[int, Field(ge=1, le=32)] = 4
+    """How many requests of a batch are under way at once."""
+    parallelization_factor: Annotated[int, Field(ge=1, le=10)] = 1
+    """How many batches of a shard are under way at once."""
+    patience_seconds: Annotated[int, Field(ge=1, le=600)] = 300
+    """How long the consumer waits, in one go, for an endpoint that is busy or down."""
+    retry_attempts: Annotated[int, Field(ge=0, le=10_000)] = 12
+    """How often Lambda hands over again what the consumer gave back or broke at."""
+    maximum_age_seconds: Annotated[int, Field(ge=60, le=72_000)] = 3600
+    """How long after its arrival a request may be answered; then it has failed."""
 
 
 class ImageSettings(_Record):
@@ -297,6 +319,13 @@ class Settings(_Record):
             raise ValueError("serving.minimum_instances is larger than serving.maximum_instances")
         if not serving.minimum_instances <= serving.initial_instances <= serving.maximum_instances:
             raise ValueError("serving.initial_instances lies outside minimum and maximum_instances")
+        if self.stream.retry_attempts * self.stream.patience_seconds < (
+            self.stream.maximum_age_seconds
+        ):
+            raise ValueError(
+                "stream.retry_attempts times patience_seconds must reach maximum_age_seconds:"
+                " Lambda would give up before the consumer has said why"
+            )
         keep = self.retention
         if not keep.infrequent_days + 30 <= keep.archive_days < keep.organised_days:
             raise ValueError(

@@ -1,31 +1,41 @@
 """Makes the predictions that the requests stream asks for, each once.
 
-What the endpoint cannot answer now is handed back to Lambda, which tries it again.
+What the endpoint cannot answer now is waited for; what is left when there is no more time is
+handed back to Lambda, which hands it over again.
 """
 
-from datetime import UTC, datetime
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import (
     BatchProcessor,
     EventType,
     process_partial_response,
 )
+from aws_lambda_powertools.utilities.data_classes import KinesisStreamEvent
 from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import ValidationError
 
+from visionml.aws import stream
+from visionml.aws.queue import Queue
 from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.aws.table import Table
 from visionml.contracts.environment import PredictionConsumerEnvironment
-from visionml.contracts.inference import InferenceRequest
-from visionml.handlers.observability import Event, count, logger, observed
-from visionml.handlers.publishing import publish, publisher_to, sticky_to
+from visionml.contracts.inference import InferenceEvent, InferenceRequest
+from visionml.handlers.observability import Event, metrics, observed
+from visionml.handlers.publishing import sticky_to
 from visionml.serving.adapter import Inferred, infer
-from visionml.serving.deferred import fulfil
+from visionml.serving.consuming import Consumer, Outcome
+from visionml.serving.failures import Failures, Received
+from visionml.serving.pace import Pace
 from visionml.serving.payload import payload_of_image
 from visionml.serving.predictions import Predictions
 from visionml.serving.uploads import Uploaded
+
+RESERVE_SECONDS = 60.0
+"""Of an invocation's time, for what is under way when it is over."""
 
 environment = PredictionConsumerEnvironment.read()
 aws = Aws()
@@ -33,18 +43,22 @@ runtime = aws.client(
     "sagemaker-runtime",
     connect_timeout=2,
     read_timeout=25,
+    max_pool_connections=max(10, environment.concurrency),
     retries={"mode": "standard", "total_max_attempts": 1},  # `infer` knows what to try again
 )
 kinesis = aws.client("kinesis", connect_timeout=2, read_timeout=5)
 uploaded = Uploaded(Objects(aws.s3), environment.raw_bucket)
-predictions = Predictions(
-    Table(aws.dynamodb, environment.predictions_table), days=environment.results_days
-)
+table = Table(aws.dynamodb, environment.predictions_table)
 sticky = sticky_to(aws, environment.endpoint_name, environment.assignment)
-processor = BatchProcessor(event_type=EventType.KinesisDataStreams)
+processor = BatchProcessor(
+    event_type=EventType.KinesisDataStreams, raise_on_entire_batch_failure=False
+)
 
-
-publisher = publisher_to(kinesis, environment.events_stream, wait_seconds=5.0)
+_COUNTS = {
+    Outcome.MADE: "Predictions",
+    Outcome.FAILED: "RecordedFailures",
+    Outcome.REPEATED: "RepeatedRequests",
+}
 
 
 def _infer(request: InferenceRequest) -> Inferred:
@@ -58,25 +72,58 @@ def _infer(request: InferenceRequest) -> Inferred:
     )
 
 
-def _one(record: KinesisStreamRecord) -> None:
-    try:
-        request = InferenceRequest.model_validate_json(record.kinesis.data_as_bytes())
-    except ValidationError:
-        logger.exception("a record is no request")
-        count("MalformedRequests")  # trying again would not mend it
-        return
-    made = fulfil(request, predictions=predictions, infer=_infer, now=datetime.now(UTC))
-    if made:
-        count("Predictions")
-        publish(publisher, made.event)
+def _publish(event: InferenceEvent) -> None:
+    content = event.model_dump_json().encode()
+    stream.put(kinesis, environment.events_stream, content, key=event.prediction_id)
+
+
+consumer = Consumer(
+    predictions=Predictions(table, days=environment.results_days),
+    failures=Failures(
+        table,
+        days=environment.results_days,
+        send=Queue(aws.client("sqs"), environment.failures_queue).send,
+    ),
+    infer=_infer,
+    publish=_publish,
+    maximum_age=timedelta(seconds=environment.maximum_age_seconds),
+)
+
+
+def _received(record: KinesisStreamRecord) -> Received:
+    return Received(
+        stream=record.event_source_arn,
+        shard=record.event_id.split(":")[0],
+        sequence=record.kinesis.sequence_number,
+        arrived=datetime.fromtimestamp(record.kinesis.approximate_arrival_timestamp, UTC),
+        data=record.kinesis.data_as_bytes(),
+    )
 
 
 @observed
 def handler(event: Event, context: LambdaContext) -> Event:
-    """Return which records of a batch are to be tried again."""
-    answer: Event = dict(
-        process_partial_response(
-            event=event, record_handler=_one, processor=processor, context=context
+    """Return which records of a batch are to be handed over again."""
+    left = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+    pace = Pace(seconds=min(environment.patience_seconds, left))
+    under_way: dict[str, Future[Outcome]] = {}
+    ended: list[Outcome] = []
+    with ThreadPoolExecutor(environment.concurrency) as pool:
+        for each in KinesisStreamEvent(event).records:
+            record = _received(each)
+            under_way[record.sequence] = pool.submit(consumer.consume, record, pace)
+        answer: Event = dict(
+            process_partial_response(
+                event=event,
+                record_handler=lambda record: ended.append(
+                    under_way[record.kinesis.sequence_number].result()
+                ),
+                processor=processor,
+                context=context,
+            )
         )
-    )
+    for outcome, name in _COUNTS.items():
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=ended.count(outcome))
+    handed_back = len(under_way) - len(ended)
+    metrics.add_metric(name="RequestsHandedBack", unit=MetricUnit.Count, value=handed_back)
+    metrics.add_metric(name="EndpointWaits", unit=MetricUnit.Count, value=pace.waits)
     return answer

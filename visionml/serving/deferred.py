@@ -1,20 +1,14 @@
-"""Predictions made later: taken from callers to the stream, and from the stream to the table."""
+"""Predictions made later: taken from callers to the stream."""
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from visionml.contracts.inference import InferenceRequest, PredictionState
-from visionml.errors import RequestRefused, Unavailable
-from visionml.serving.adapter import Inferred
 from visionml.serving.payload import Payload
 from visionml.serving.predictions import Predictions
-from visionml.serving.statuses import status_of
 from visionml.serving.sticky import pseudonym
 from visionml.serving.uploads import Uploaded
-
-GIVE_UP = timedelta(minutes=30)
-"""How old a request may become while the endpoint cannot answer."""
 
 
 def submit(
@@ -51,37 +45,3 @@ def submit(
         )
     )
     return state
-
-
-def fulfil(
-    request: InferenceRequest,
-    *,
-    predictions: Predictions,
-    infer: Callable[[InferenceRequest], Inferred],
-    now: datetime,
-) -> Inferred | None:
-    """Make a prediction that is still pending, and settle it; None if there is none to tell of.
-
-    A stream may hand over a request twice: whoever settles it first has made it.
-
-    Raises
-    ------
-    Unavailable
-        The endpoint cannot answer now, and the request is young enough to wait.
-    """
-    try:
-        if predictions.get(request.prediction_id).status != "pending":
-            return None
-    except RequestRefused:  # forgotten: nobody can collect it any more
-        return None
-    try:
-        made = infer(request)
-    except RequestRefused as error:
-        predictions.settle(request.prediction_id, status_of(error)[1].error)
-        return None
-    except Unavailable as error:
-        if now - request.time < GIVE_UP:
-            raise
-        predictions.settle(request.prediction_id, status_of(error)[1].error)
-        return None
-    return made if predictions.settle(request.prediction_id, made.prediction) else None

@@ -2,16 +2,35 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from visionml.aws.table import Table
-from visionml.contracts.inference import ErrorDetail, Prediction, PredictionState
+from visionml.aws.table import Item, Table
+from visionml.contracts.inference import (
+    ErrorDetail,
+    InferenceEvent,
+    Prediction,
+    PredictionState,
+)
 from visionml.errors import Conflict, RequestRefused
 
 TTL_ATTRIBUTE = "expirationTime"
 """When DynamoDB forgets an item of the table, in seconds since the epoch."""
 _SORT = "STATE"
 _DAY_SECONDS = 86_400
+
+
+class Kept(NamedTuple):
+    """What the table knows of a prediction beside what its caller is told."""
+
+    state: PredictionState
+    request: str = ""
+    """The fingerprint of the request that it was settled for; "" while it is pending."""
+    record: str = ""
+    """Where that request lay in its stream."""
+    event: InferenceEvent | None = None
+    """What monitoring has yet to be told of it."""
+    attempts: int = 0
+    """How often it could not be made for reasons that nobody knows."""
 
 
 class Predictions:
@@ -35,27 +54,97 @@ class Predictions:
         RequestRefused
             404: nothing, or nothing any more.
         """
-        item = self._table.get(_partition(prediction_id), _SORT)
-        # DynamoDB deletes what has expired some days later
-        if item is None or item[TTL_ATTRIBUTE] <= self._clock():
+        kept = self.find(prediction_id)
+        if kept is None:
             raise RequestRefused(
                 f"There is no prediction {prediction_id[:64]!r}.",
                 code="unknown_prediction",
                 status=404,
                 hint=f"Predictions are kept for {self._days} days.",
             )
-        return PredictionState.model_validate(item)
+        return kept.state
 
-    def settle(self, prediction_id: str, outcome: Prediction | ErrorDetail) -> bool:
-        """Write how a prediction ended, and return whether it was pending until now."""
+    def find(self, prediction_id: str) -> Kept | None:
+        """Return all that the table knows of a prediction, or None."""
+        item = self._table.get(_partition(prediction_id), _SORT)
+        # DynamoDB deletes what has expired some days later
+        if item is None or item[TTL_ATTRIBUTE] <= self._clock():
+            return None
+        event = item.get("event")
+        return Kept(
+            PredictionState.model_validate(item),
+            str(item.get("request", "")),
+            str(item.get("record", "")),
+            None if event is None else InferenceEvent.model_validate_json(event),
+            int(item.get("attempts", 0)),
+        )
+
+    def settle(
+        self,
+        prediction_id: str,
+        outcome: Prediction | ErrorDetail,
+        *,
+        event: InferenceEvent | None = None,
+        request: str = "",
+        record: str = "",
+    ) -> bool:
+        """Write how a prediction ended, and return whether it was pending until now.
+
+        Parameters
+        ----------
+        event
+            What monitoring has to be told of it. It is kept in the same write until it is
+            `published`, so that it cannot be forgotten in between.
+        request
+            The fingerprint of the request.
+        record
+            Where the request lay in its stream.
+        """
         state = PredictionState(
             prediction_id=prediction_id,
             status="done" if isinstance(outcome, Prediction) else "failed",
             prediction=outcome if isinstance(outcome, Prediction) else None,
             error=outcome if isinstance(outcome, ErrorDetail) else None,
         )
+        more: Item = {"request": request, "record": record}
+        if event is not None:
+            more["event"] = event.model_dump_json()
+        item = {**self._item(state), **{name: value for name, value in more.items() if value}}
         try:
-            self._table.put(self._item(state), expected={"status": "pending"})
+            self._table.put(item, expected={"status": "pending"})
+        except Conflict:
+            return False
+        return True
+
+    def published(self, prediction_id: str) -> None:
+        """Note that monitoring was told."""
+        try:
+            self._table.update(_partition(prediction_id), _SORT, facts={"event": None})
+        except Conflict:
+            return  # it was forgotten meanwhile
+
+    def attempted(self, prediction_id: str, *, attempts: int) -> None:
+        """Note how often a pending prediction could not be made."""
+        try:
+            self._table.update(
+                _partition(prediction_id),
+                _SORT,
+                facts={"attempts": attempts},
+                expected={"status": "pending"},
+            )
+        except Conflict:
+            return  # it was settled meanwhile
+
+    def reopen(self, prediction_id: str) -> bool:
+        """Make a failed prediction pending again, and return whether it was a failed one."""
+        facts: Item = dict.fromkeys(("error", "request", "record", "attempts"))
+        try:
+            self._table.update(
+                _partition(prediction_id),
+                _SORT,
+                facts={"status": "pending", **facts},
+                expected={"status": "failed"},
+            )
         except Conflict:
             return False
         return True

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from tests.unit.handlers.conftest import ColdStart
 from visionml.contracts.inference import InferenceRequest
 from visionml.contracts.names import active_version_parameter
 from visionml.errors import Unavailable
+from visionml.serving.consuming import Outcome
+from visionml.serving.failures import Received
+from visionml.serving.pace import Pace
 from visionml.serving.predictions import Predictions
 
 IMAGE = events.load("inference_adapter.image")
@@ -55,9 +59,11 @@ def record(number: int, content: bytes) -> dict[str, Any]:
     return {
         "eventID": f"shard:{number}",
         "eventSource": "aws:kinesis",
+        "eventSourceARN": "arn:aws:kinesis:us-east-1:000000000000:stream/requests",
         "kinesis": {
             "sequenceNumber": str(number),
             "partitionKey": "p",
+            "approximateArrivalTimestamp": 1795168800.0,
             "data": base64.b64encode(content).decode(),
         },
     }
@@ -92,29 +98,44 @@ def test_a_prediction_is_collected(
     assert unknown["statusCode"] == 404
 
 
-def test_what_cannot_be_answered_now_is_handed_back_and_the_rest_is_not(
-    cold_start: ColdStart,
-    context: LambdaContext,
-    predictions: Predictions,
-) -> None:
-    asked: list[str] = []
+class Consuming:
+    """Stands for the consumer; what is named for an error ends with it."""
 
-    def fulfil(request: InferenceRequest, **_: object) -> None:
-        asked.append(request.prediction_id)
-        if request.prediction_id == "busy":
+    def __init__(self) -> None:
+        self.records: list[Received] = []
+
+    def consume(self, record: Received, pace: Pace) -> Outcome:
+        self.records.append(record)
+        if record.data == b"busy":
             raise Unavailable("No.")
+        if record.data == b"fault":
+            raise ValueError("a fault")
+        return Outcome.MADE
 
-    module = cold_start("prediction_consumer", predictions=predictions, fulfil=fulfil)
-    requests = [
-        InferenceRequest.model_validate(
-            {"prediction_id": name, "s3": "s3://raw/inference/1", "time": "2026-11-20T00:00:00Z"}
-        )
-        for name in ("first", "busy", "last")
-    ]
-    records = [record(n, each.model_dump_json().encode()) for n, each in enumerate(requests)]
-    answer = module.handler({"Records": [*records, record(3, b"no request")]}, context)
-    assert asked == ["first", "busy", "last"]
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+
+@pytest.mark.parametrize(
+    ("contents", "failed"),
+    [
+        ([b"first", b"busy", b"last", b"fault"], ["1", "3"]),
+        ([b"busy", b"busy"], ["0", "1"]),
+        ([b"first", b"last"], []),
+    ],
+)
+def test_what_cannot_be_answered_now_is_handed_back_and_the_rest_is_not(
+    cold_start: ColdStart, context: LambdaContext, contents: list[bytes], failed: list[str]
+) -> None:
+    module = cold_start("prediction_consumer", consumer=(consuming := Consuming()))
+    records = [record(number, each) for number, each in enumerate(contents)]
+    answer = module.handler({"Records": records}, context)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+    (first,) = [each for each in consuming.records if each.sequence == "0"]
+    assert first == Received(
+        stream="arn:aws:kinesis:us-east-1:000000000000:stream/requests",
+        shard="shard",
+        sequence="0",
+        arrived=datetime(2026, 11, 20, 10, 0, tzinfo=UTC),
+        data=contents[0],
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Predictions that are collected later: accepted once, settled once, forgotten in time."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,11 +11,10 @@ from visionml.contracts.inference import (
     InferenceRequest,
     Prediction,
 )
-from visionml.errors import Conflict, NotServing, RequestRefused, Unavailable
-from visionml.serving.adapter import Inferred
-from visionml.serving.deferred import GIVE_UP, fulfil, submit
+from visionml.errors import Conflict, RequestRefused
+from visionml.serving.deferred import submit
 from visionml.serving.payload import Payload
-from visionml.serving.predictions import Predictions
+from visionml.serving.predictions import Kept, Predictions
 from visionml.serving.uploads import Uploaded
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -29,10 +27,7 @@ PREDICTION = Prediction(
     variant="ModelA",
     latency_ms=3.5,
 )
-INFERRED = Inferred(
-    PREDICTION, InferenceEvent(**PREDICTION.model_dump(), time=NOW, image_sha256="ab")
-)
-REQUEST = InferenceRequest(prediction_id="p1", s3="s3://raw/inference/1", time=NOW)
+EVENT = InferenceEvent(**PREDICTION.model_dump(), time=NOW, image_sha256="ab")
 
 
 class Bucket:
@@ -49,13 +44,6 @@ class Bucket:
 @pytest.fixture
 def predictions() -> Predictions:
     return Predictions(MemoryTable(), days=2, clock=lambda: 1000.0)  # type: ignore[arg-type]
-
-
-def refuse(error: Exception) -> Callable[[InferenceRequest], Inferred]:
-    def infer(_: InferenceRequest) -> Inferred:
-        raise error
-
-    return infer
 
 
 def test_a_prediction_is_pending_until_it_is_settled_and_that_happens_once(
@@ -106,52 +94,25 @@ def test_an_image_in_s3_stays_where_it_is_and_strange_addresses_are_refused(
     assert (len(sent), bucket.objects) == (1, {})
 
 
-def test_a_request_that_comes_twice_is_predicted_once(predictions: Predictions) -> None:
+def test_what_monitoring_is_to_be_told_is_kept_until_it_was(predictions: Predictions) -> None:
     predictions.accept("p1")
-    asked: list[InferenceRequest] = []
-
-    def infer(request: InferenceRequest) -> Inferred:
-        asked.append(request)
-        return INFERRED
-
-    outcomes = [fulfil(REQUEST, predictions=predictions, infer=infer, now=NOW) for _ in range(2)]
-    assert outcomes == [INFERRED, None]
-    assert asked == [REQUEST]
-    assert predictions.get("p1").prediction == PREDICTION
+    assert predictions.settle("p1", PREDICTION, event=EVENT, request="print", record="shard:1")
+    kept = predictions.find("p1")
+    assert kept
+    assert (kept.event, kept.request, kept.record) == (EVENT, "print", "shard:1")
+    predictions.published("p1")
+    kept = predictions.find("p1")
+    assert kept
+    assert (kept.event, kept.state.prediction) == (None, PREDICTION)
 
 
-def test_of_two_that_predict_at_once_one_alone_tells_of_it(predictions: Predictions) -> None:
+def test_only_a_failed_prediction_is_opened_again(predictions: Predictions) -> None:
     predictions.accept("p1")
-
-    def overtaken(_: InferenceRequest) -> Inferred:
-        predictions.settle("p1", PREDICTION)
-        return INFERRED
-
-    assert fulfil(REQUEST, predictions=predictions, infer=overtaken, now=NOW) is None
-
-
-def test_a_refused_image_is_a_failure_that_says_why(predictions: Predictions) -> None:
-    predictions.accept("p1")
-    refusal = RequestRefused("Broken.", code="truncated", status=400)
-    assert fulfil(REQUEST, predictions=predictions, infer=refuse(refusal), now=NOW) is None
-    found = predictions.get("p1")
-    assert found.error is not None
-    assert (found.status, found.error.code) == ("failed", "truncated")
-
-
-@pytest.mark.parametrize("error", [Unavailable("No."), NotServing("No.", code="busy", status=429)])
-def test_a_busy_endpoint_is_waited_for_but_not_for_ever(
-    predictions: Predictions, error: Unavailable
-) -> None:
-    predictions.accept("p1")
-    soon = NOW + GIVE_UP - timedelta(seconds=1)
-    with pytest.raises(Unavailable):
-        fulfil(REQUEST, predictions=predictions, infer=refuse(error), now=soon)
+    assert not predictions.reopen("p1")
+    predictions.settle("p1", ErrorDetail(code="late", message="Too late."), request="print")
+    assert predictions.reopen("p1")
+    assert predictions.find("p1") == Kept(predictions.get("p1"))
     assert predictions.get("p1").status == "pending"
-    assert fulfil(REQUEST, predictions=predictions, infer=refuse(error), now=NOW + GIVE_UP) is None
-    assert predictions.get("p1").status == "failed"
-
-
-def test_a_forgotten_prediction_is_not_made(predictions: Predictions) -> None:
-    unasked = refuse(AssertionError("nobody collects it"))
-    assert fulfil(REQUEST, predictions=predictions, infer=unasked, now=NOW) is None
+    assert predictions.settle("p1", PREDICTION)
+    assert not predictions.reopen("p1")
+    assert not predictions.reopen("p2")

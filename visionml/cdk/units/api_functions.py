@@ -2,30 +2,24 @@
 
 from typing import Any
 
-from aws_cdk import Duration
-from aws_cdk.aws_lambda import CfnEventSourceMapping, EventSourceMapping, StartingPosition
 from constructs import Construct
 
 from visionml.cdk.units.buckets import Buckets
 from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.permissions import allow, arn, use_endpoint
 from visionml.cdk.units.predictions import Predictions
+from visionml.cdk.units.request_consumer import RequestConsumer
 from visionml.cdk.units.streams import Streams
 from visionml.cdk.units.truths import TruthFunctions
 from visionml.contracts.environment import (
     AdapterEnvironment,
     HealthReporterEnvironment,
     PredictionAcceptorEnvironment,
-    PredictionConsumerEnvironment,
     PredictionReaderEnvironment,
     UploadIssuerEnvironment,
 )
 from visionml.contracts.layout import INFERENCE_UPLOADS
 from visionml.contracts.names import METRIC_NAMESPACE
-
-_BATCH = 10
-_CONSUMER_SECONDS = 600
-"""Of a batch: each of its images may take 50 s, with all that is tried again."""
 
 
 class ApiFunctions(Construct):
@@ -65,7 +59,16 @@ class ApiFunctions(Construct):
         self.uploads = self._uploads()
         self.acceptor = self._acceptor()
         self.reader = self._reader()
-        self.consumer = self._consumer()
+        self.requests = RequestConsumer(
+            self,
+            "Requests",
+            handlers=handlers,
+            buckets=buckets,
+            streams=streams,
+            predictions=predictions,
+            environment={**self._common, **self._images, **self._collected},
+            asking=self._asking(),
+        )
         self.health = self._health()
         self.truths = TruthFunctions(
             self,
@@ -136,47 +139,6 @@ class ApiFunctions(Construct):
         )
         self._predictions.let(reader.role, "GetItem")
         return reader
-
-    def _consumer(self) -> Handler:
-        names = self._names
-        consumer = self._handlers.add(
-            "prediction_consumer",
-            PredictionConsumerEnvironment(
-                **self._common,
-                **self._images,
-                **self._collected,
-                endpoint_name=names.endpoint,
-                assignment=self._settings.serving.assignment,
-                events_stream=names.events_stream,
-            ),
-            seconds=_CONSUMER_SECONDS,
-            memory_mb=512,
-        )
-        use_endpoint(consumer.role, names, *self._asking())
-        self._buckets.let_read(consumer.role, "raw", prefix=INFERENCE_UPLOADS)
-        self._predictions.let(consumer.role, "GetItem", "PutItem")
-        self._streams.let_read(consumer.role, names.requests_stream)
-        self._streams.let_tell_of_failures(consumer.role)
-        self._streams.let_write(consumer.role, names.events_stream)
-        mapping = EventSourceMapping(
-            self,
-            "Requests",
-            target=consumer.function,
-            event_source_arn=arn(consumer.role, "kinesis", f"stream/{names.requests_stream}"),
-            starting_position=StartingPosition.TRIM_HORIZON,
-            batch_size=_BATCH,
-            report_batch_item_failures=True,
-            bisect_batch_on_error=True,
-            max_record_age=Duration.hours(1),
-        )
-        mapping.node.add_dependency(consumer.role)
-        cfn = mapping.node.default_child
-        assert isinstance(cfn, CfnEventSourceMapping)  # noqa: S101 - narrows the type
-        told = arn(consumer.role, "sqs", names.failed_requests_queue)
-        cfn.destination_config = CfnEventSourceMapping.DestinationConfigProperty(
-            on_failure=CfnEventSourceMapping.OnFailureProperty(destination=told)
-        )
-        return consumer
 
     def _health(self) -> Handler:
         names = self._names

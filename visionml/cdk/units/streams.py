@@ -58,12 +58,13 @@ class Streams(Construct):
         self.failures = self._failures()
 
     def _stream(self, kind: str, name: str) -> Stream:
+        on_demand = self._settings.stream.mode == "on_demand"
         stream = Stream(
             self,
             kind,
             stream_name=name,
-            stream_mode=StreamMode.PROVISIONED,
-            shard_count=shards(self._settings),
+            stream_mode=StreamMode.ON_DEMAND if on_demand else StreamMode.PROVISIONED,
+            shard_count=None if on_demand else shards(self._settings),
             retention_period=Duration.hours(_KEPT_HOURS),
             encryption=StreamEncryption.KMS,
             encryption_key=self._key,
@@ -103,6 +104,16 @@ class Streams(Construct):
         """Allow what Lambda does to hand a stream's records to a function."""
         allow(role, _READING, [arn(role, "kinesis", f"stream/{name}")])
         self._key.grant(role, "kms:Decrypt")
+
+    def let_subscribe(self, role: Role, name: str, consumer: str) -> None:
+        """Allow what Lambda does besides where it reads as a registered consumer."""
+        of_name = arn(role, "kinesis", f"stream/{name}/consumer/{consumer}:*")
+        allow(
+            role,
+            ["kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"],
+            [of_name],
+            because="A consumer's ARN ends with the second in which it was registered.",
+        )
 
     def let_write(self, role: Role, name: str) -> None:
         """Allow appending records to the stream of that name."""

@@ -1,0 +1,250 @@
+"""Every record of the requests stream ends, once: as a prediction or as a failure with a reason."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.fakes.consumer import MAXIMUM_AGE, World, consumed, request
+from tests.fakes.crashes import Crash, Crashing
+from visionml.contracts.inference import InferenceRequest
+from visionml.contracts.stream import GivenUp
+from visionml.errors import NotServing, RequestRefused, Unavailable
+from visionml.serving.consuming import LARGEST_BYTES, UNKNOWN_ATTEMPTS, Outcome
+from visionml.serving.failures import Received
+from visionml.serving.pace import Pace
+
+CRASHES = range(12)
+"""More than a record has steps."""
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def asked(world: World, name: str = "p1", **changes: str) -> Received:
+    """Return the record of a prediction that somebody waits for."""
+    if world.predictions.find(name) is None:
+        world.predictions.accept(name)
+    return world.received(request(name, world.clock, **changes).model_dump_json().encode())
+
+
+def refuse(error: Exception) -> Callable[[InferenceRequest], None]:
+    def endpoint(_: InferenceRequest) -> None:
+        raise error
+
+    return endpoint
+
+
+@pytest.mark.parametrize("fatal", CRASHES)
+def test_a_prediction_is_written_and_told_once_whenever_the_consumer_ends(
+    world: World, fatal: int
+) -> None:
+    record = asked(world)
+    world.step = crashing = Crashing(fatal)
+    crashed = ""
+    try:
+        world.consumer.consume(record, world.pace())
+    except Crash as crash:
+        crashed = str(crash)
+    crashing.fatal = None
+    world.consumer.consume(record, world.pace())
+    assert world.consumer.consume(record, world.pace()) is Outcome.REPEATED
+    kept = world.predictions.find("p1")
+    assert kept
+    assert (kept.state.status, kept.event, kept.record) == ("done", None, "shard-0:1")
+    assert kept.state.prediction
+    told = [json.loads(each) for each in world.events]
+    assert {each["latency_ms"] for each in told} == {kept.state.prediction.latency_ms}
+    # between publishing and noting it there is nothing that could be one step with both
+    twice = crashed in {"has published", "update"}
+    assert world.events == world.events[:1] * (2 if twice else 1)
+
+
+def test_the_crashes_reach_every_step(world: World) -> None:
+    record = asked(world)
+    world.step = crashing = Crashing()
+    world.consumer.consume(record, world.pace())
+    assert crashing.count == 8 < len(CRASHES)
+
+
+def test_a_replayed_request_costs_no_inference_and_no_event(world: World) -> None:
+    record = asked(world)
+    assert world.consumer.consume(record, world.pace()) is Outcome.MADE
+    world.clock.sleep(100)
+    again = asked(world)._replace(sequence="2")
+    assert again.data != record.data  # it says when it was sent
+    assert world.consumer.consume(again, world.pace()) is Outcome.REPEATED
+    assert (world.asked["p1"], len(world.events), world.messages) == (1, 1, [])
+
+
+def test_a_request_that_nobody_announced_is_answered_too(world: World) -> None:
+    record = world.received(request("p1", world.clock).model_dump_json().encode())
+    assert world.consumer.consume(record, world.pace()) is Outcome.MADE
+    assert world.predictions.get("p1").status == "done"
+
+
+def test_another_request_under_a_known_id_is_recorded_and_changes_nothing(world: World) -> None:
+    world.consumer.consume(asked(world), world.pace())
+    other = asked(world, s3="s3://raw/inference/other")._replace(sequence="2")
+    assert consumed(world, other) is Outcome.FAILED
+    assert consumed(world, other) is Outcome.REPEATED
+    (message,) = world.messages
+    assert message["reason"]["code"] == "other_request"
+    assert world.predictions.get("p1").status == "done"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\xff\x00no json", "record_no_json"),
+        (b"", "record_no_json"),
+        (b"[" * 10_000, "record_no_json"),
+        (b"[1, 2]", "record_no_request"),
+        (b'{"prediction_id": "unknown"}', "record_no_request"),
+        (b'{"prediction_id": 7, "s3": "s3://raw/inference/1"}', "record_no_request"),
+        (b'{"prediction_id": "", "s3": "", "time": "2026-11-20T00:00:00Z"}', "record_no_request"),
+        (b'"' + b"x" * LARGEST_BYTES + b'"', "record_too_large"),
+    ],
+)
+@pytest.mark.parametrize("fatal", range(6))
+def test_a_record_that_is_no_request_is_recorded_with_its_place_and_reason(
+    world: World, data: bytes, code: str, fatal: int
+) -> None:
+    record = world.received(data, sequence=77)
+    world.step = crashing = Crashing(fatal)
+    told_twice = False
+    try:
+        world.consumer.consume(record, world.pace())
+    except Crash as crash:
+        told_twice = str(crash) in {"has sent", "update"}
+    crashing.fatal = None
+    consumed(world, record)
+    assert consumed(world, record) is Outcome.REPEATED
+    reason = world.failures.reason("shard-0:77")
+    assert reason
+    assert reason.code == code
+    assert len(world.messages) == 1 + told_twice
+    told = GivenUp.model_validate(world.messages[0])
+    assert told.reason == reason
+    assert (told.where.start_sequence_number, told.where.batch_size) == ("77", 1)
+    assert world.messages[0]["KinesisBatchInfo"]["shardId"] == "shard-0"
+    assert not world.asked
+
+
+def test_a_broken_request_for_a_known_prediction_is_that_predictions_failure(world: World) -> None:
+    world.predictions.accept("p1")
+    record = world.received(b'{"prediction_id": "p1"}')
+    assert world.consumer.consume(record, world.pace()) is Outcome.FAILED
+    assert world.consumer.consume(record, world.pace()) is Outcome.REPEATED
+    error = world.predictions.get("p1").error
+    assert error
+    assert error.code == "record_no_request"
+    assert error.message == "The record is no request: s3, time."
+    assert not world.messages
+
+
+def test_a_refused_image_is_a_failure_that_says_why(world: World) -> None:
+    record = asked(world)
+    world.endpoint = refuse(RequestRefused("No image.", code="s3_not_found", status=422))
+    assert world.consumer.consume(record, world.pace()) is Outcome.FAILED
+    error = world.predictions.get("p1").error
+    assert error
+    assert error.code == "s3_not_found"
+    assert not world.events
+
+
+def test_what_is_older_than_the_maximum_age_fails_without_being_asked_for(world: World) -> None:
+    record = asked(world)
+    world.clock.sleep(MAXIMUM_AGE.total_seconds() + 1)
+    assert world.consumer.consume(record, world.pace()) is Outcome.FAILED
+    error = world.predictions.get("p1").error
+    assert error
+    assert error.code == "too_late"
+    assert not world.asked
+
+
+@pytest.mark.parametrize("error", [Unavailable("No."), NotServing("No.", code="busy", status=429)])
+def test_a_busy_endpoint_is_waited_for(world: World, error: Unavailable) -> None:
+    record, answers = asked(world), [error] * 5
+
+    def endpoint(_: InferenceRequest) -> None:
+        if answers:
+            raise answers.pop()
+
+    world.endpoint, pace, began = endpoint, world.pace(), world.clock.now
+    assert world.consumer.consume(record, pace) is Outcome.MADE
+    assert pace.waits == 5
+    # 0.2 + 0.4 + 0.8 + 1.6 + 3.2 s, each three quarters of it as chance has it
+    assert world.clock.now - began == pytest.approx(4.65 + 0.01)
+
+
+def test_an_endpoint_that_is_down_for_longer_than_the_patience_costs_no_record(
+    world: World,
+) -> None:
+    world.endpoint = refuse(Unavailable("Down."))
+    began, pace = world.clock.now, world.pace(60)
+    records = [asked(world, f"p{number}") for number in range(3)]
+    for record in records:
+        with pytest.raises(Unavailable):
+            world.consumer.consume(record, pace)
+    assert world.clock.now - began <= 60
+    assert world.predictions.get("p2").status == "pending"
+    world.endpoint = lambda _: None
+    with pytest.raises(Unavailable, match="handed back"):  # nothing new in this invocation
+        world.consumer.consume(records[0], pace)
+    assert [world.consumer.consume(each, world.pace()) for each in records] == [Outcome.MADE] * 3
+
+
+def test_pauses_double_up_to_ten_seconds_and_end_with_an_answer(world: World) -> None:
+    began, pauses = world.clock.now, list[float]()
+    pace = Pace(seconds=1000, clock=world.clock, sleep=pauses.append, chance=lambda: 0.0)
+    for _ in range(8):
+        pace.slow(Unavailable("No."))
+        pace.ready()
+    assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
+    pace.good()
+    pace.slow(Unavailable("No."))
+    pace.ready()
+    assert pauses[-1] == pytest.approx(0.2)
+    assert world.clock.now == began
+
+
+def test_a_stream_of_events_that_is_busy_delays_an_event_and_loses_none(world: World) -> None:
+    record, failures = asked(world), [Unavailable("Busy.")] * 2
+
+    def step(what: str) -> None:
+        if what == "publish" and failures:
+            raise failures.pop()
+
+    world.step = step
+    assert world.consumer.consume(record, world.pace()) is Outcome.MADE
+    assert (world.asked["p1"], len(world.events)) == (1, 1)
+
+
+def test_what_fails_for_unknown_reasons_is_tried_a_few_times(world: World) -> None:
+    record = asked(world)
+    world.endpoint = refuse(ValueError("a fault"))
+    for _ in range(UNKNOWN_ATTEMPTS - 1):
+        with pytest.raises(ValueError, match="a fault"):
+            world.consumer.consume(record, world.pace())
+    assert world.consumer.consume(record, world.pace()) is Outcome.FAILED
+    error = world.predictions.get("p1").error
+    assert error
+    assert (error.code, "fault" in error.message) == ("internal", False)
+
+
+def test_who_is_overtaken_by_another_invocation_leaves_its_answer(world: World) -> None:
+    record = asked(world)
+
+    def overtaken(_: InferenceRequest) -> None:
+        world.endpoint = lambda _: None
+        twin = World()
+        twin.table, twin.predictions = world.table, world.predictions
+        made = twin.consumer.infer(request("p1", world.clock))
+        assert world.predictions.settle("p1", made.prediction, event=None)
+
+    world.endpoint = overtaken
+    assert world.consumer.consume(record, world.pace()) is Outcome.REPEATED
+    assert not world.events

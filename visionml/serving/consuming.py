@@ -1,0 +1,226 @@
+"""What becomes of each record of the requests stream: a prediction, or a failure with its reason.
+
+A stream hands over records more than once, and a consumer may end between any two of its steps.
+Whoever comes next does what is missing:
+
+1. the prediction is settled by a write that only a pending one takes, and the event that
+   monitoring is to be told is part of that write;
+2. the event is published, and the table notes that it was.
+
+So the prediction is written once. The event is published again, the same to the byte, only by
+who finds it unpublished: after an end between publishing and noting.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from pydantic import ValidationError
+
+from visionml.contracts.inference import (
+    LONGEST_PREDICTION_ID,
+    ErrorDetail,
+    InferenceEvent,
+    InferenceRequest,
+)
+from visionml.errors import Conflict, InvalidInput, VisionmlError
+from visionml.serving.adapter import Inferred
+from visionml.serving.failures import Failures, Received
+from visionml.serving.pace import Pace
+from visionml.serving.predictions import Kept, Predictions
+from visionml.serving.statuses import status_of
+
+LARGEST_BYTES = 16_384
+"""A request has some 300: what is larger than this is none."""
+UNKNOWN_ATTEMPTS = 3
+"""How often a prediction is tried that ends in an error which nobody foresaw."""
+
+log = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """How a record ended."""
+
+    MADE = "made"
+    FAILED = "failed"
+    REPEATED = "repeated"
+    """It had ended before."""
+
+
+class _Malformed(Exception):
+    """A record is no request."""
+
+    def __init__(self, code: str, message: str, *, prediction_id: str = "") -> None:
+        super().__init__(message)
+        self.detail = ErrorDetail(code=code, message=message)
+        self.prediction_id = prediction_id
+        """Of the prediction that it asks for all the same, where that can be told."""
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """Ends records of the requests stream, in any order and from several threads."""
+
+    predictions: Predictions
+    failures: Failures
+    infer: Callable[[InferenceRequest], Inferred]
+    publish: Callable[[InferenceEvent], None]
+    """Sends an event, or raises Unavailable."""
+    maximum_age: timedelta
+    """Since a record arrived; until then what is busy or down is waited for."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _locks: tuple[threading.Lock, ...] = field(
+        default_factory=lambda: tuple(threading.Lock() for _ in range(64))
+    )
+    """One thread at a time is at a prediction."""
+
+    def consume(self, record: Received, pace: Pace) -> Outcome:
+        """End a record, waiting as `pace` allows.
+
+        Raises
+        ------
+        VisionmlError
+            What is needed is busy or down: the record is to be handed over again.
+        Exception
+            Nobody knows why it fails; it is to be handed over again, a few times at most.
+        """
+        while True:
+            pace.ready()
+            try:
+                outcome = self._end(record)
+            except VisionmlError as error:
+                pace.slow(error)
+            else:
+                pace.good()
+                return outcome
+
+    def _end(self, record: Received) -> Outcome:
+        try:
+            request = request_of(record.data)
+        except _Malformed as error:
+            return self._malformed(record, error)
+        with self._locks[hash(request.prediction_id) % len(self._locks)]:
+            return self._settle(record, request)
+
+    def _settle(self, record: Received, request: InferenceRequest) -> Outcome:
+        kept = self._kept(request.prediction_id)
+        if kept.request and kept.request != fingerprint(request):
+            return self._unsettled(record, _OTHER_REQUEST)
+        if kept.state.status == "pending":
+            return self._make(record, request, kept)
+        if kept.event is None:
+            return Outcome.REPEATED
+        self._tell(kept.event)  # who settled it did not come so far
+        return Outcome.MADE if kept.record == record.position else Outcome.REPEATED
+
+    def _kept(self, prediction_id: str) -> Kept:
+        """Return what is known of a prediction; one that nobody announced becomes pending."""
+        kept = self.predictions.find(prediction_id)
+        if kept is None:
+            try:
+                kept = Kept(self.predictions.accept(prediction_id))
+            except Conflict:  # another record asks for it as well, or it expired just now
+                kept = self.predictions.find(prediction_id)
+        if kept is None:
+            raise Conflict(f"The prediction {prediction_id} is being forgotten.")
+        return kept
+
+    def _make(self, record: Received, request: InferenceRequest, kept: Kept) -> Outcome:
+        if self.now() - record.arrived > self.maximum_age:
+            return self._fail(record, request, _TOO_LATE)
+        try:
+            made = self.infer(request)
+        except InvalidInput as error:
+            return self._fail(record, request, status_of(error)[1].error)
+        except VisionmlError:
+            raise
+        except Exception as error:
+            log.exception("the prediction %s cannot be made", request.prediction_id)
+            attempts = kept.attempts + 1
+            if attempts >= UNKNOWN_ATTEMPTS:
+                return self._fail(record, request, status_of(error)[1].error)
+            self.predictions.attempted(request.prediction_id, attempts=attempts)
+            raise
+        if not self.predictions.settle(
+            request.prediction_id,
+            made.prediction,
+            event=made.event,
+            request=fingerprint(request),
+            record=record.position,
+        ):
+            return self._settle(record, request)  # another invocation was faster
+        self._tell(made.event)
+        return Outcome.MADE
+
+    def _tell(self, event: InferenceEvent) -> None:
+        self.publish(event)
+        self.predictions.published(event.prediction_id)
+
+    def _fail(self, record: Received, request: InferenceRequest, error: ErrorDetail) -> Outcome:
+        ended = self.predictions.settle(
+            request.prediction_id, error, request=fingerprint(request), record=record.position
+        )
+        return Outcome.FAILED if ended else Outcome.REPEATED
+
+    def _malformed(self, record: Received, error: _Malformed) -> Outcome:
+        """Fail the prediction that is waited for, if there is one; else record the record."""
+        kept = self.predictions.find(error.prediction_id) if error.prediction_id else None
+        if kept is not None:
+            settled = self.predictions.settle(
+                error.prediction_id,
+                error.detail,
+                request=sha256(record.data).hexdigest(),
+                record=record.position,
+            )
+            if settled:
+                return Outcome.FAILED
+            if kept.request == sha256(record.data).hexdigest():
+                return Outcome.REPEATED
+        return self._unsettled(record, error.detail)
+
+    def _unsettled(self, record: Received, reason: ErrorDetail) -> Outcome:
+        return Outcome.FAILED if self.failures.keep(record, reason) else Outcome.REPEATED
+
+
+def request_of(data: bytes) -> InferenceRequest:
+    """Return the request that a record holds."""
+    if len(data) > LARGEST_BYTES:
+        message = f"The record has {len(data):,} bytes; a request has at most {LARGEST_BYTES:,}."
+        raise _Malformed("record_too_large", message)
+    try:
+        value: Any = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _Malformed("record_no_json", "The record is no JSON.") from None
+    try:
+        return InferenceRequest.model_validate(value)
+    except ValidationError as error:
+        fields = ", ".join(sorted({".".join(map(str, each["loc"])) for each in error.errors()}))
+    found = value.get("prediction_id") if isinstance(value, dict) else None
+    known = isinstance(found, str) and 0 < len(found) <= LONGEST_PREDICTION_ID
+    raise _Malformed(
+        "record_no_request",
+        f"The record is no request: {fields or 'it is no object'}.",
+        prediction_id=str(found) if known else "",
+    )
+
+
+def fingerprint(request: InferenceRequest) -> str:
+    """Return what two requests have in common that ask for the same, whenever they were sent."""
+    content = request.model_dump_json(exclude={"time"})
+    return sha256(content.encode()).hexdigest()
+
+
+_OTHER_REQUEST = ErrorDetail(
+    code="other_request",
+    message="The prediction of that id was settled for a request with another content.",
+)
+_TOO_LATE = ErrorDetail(
+    code="too_late",
+    message="The request waited in its stream for longer than requests are answered. Ask again.",
+)
