@@ -87,7 +87,7 @@ def request_(training: dict[str, Any]) -> dict[str, Any]:
     return complete
 
 
-@pytest.mark.parametrize("stack", ["Training", "Serving"])
+@pytest.mark.parametrize("stack", ["Training", "Serving", "Intake"])
 def test_every_state_is_reached_and_leads_somewhere(environment: Synthesised, stack: str) -> None:
     machine = definition(environment, stack)
     states = machine["States"]
