@@ -299,6 +299,7 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
 
 _REGISTRIES: dict[str, list[str]] = {
     "core.router": ["SERVICE_PATTERNS"],
+    "core.iam_actions": ["SERVICE_TO_IAM_NAMESPACE"],
     "app": ["SERVICE_HANDLERS", "SERVICE_REGISTRY", "_loaded_modules"],
     "services.stepfunctions": [
         "_SERVICE_DISPATCH",
@@ -446,3 +447,11 @@ def test_a_service_is_dispatched_by_its_signing_scope() -> None:
     assert detect("POST", "/", headers | {"x-amz-target": "SageMaker.ListModels"}, {}) == (
         "sagemaker"
     )
+    batch = {**headers, "authorization": headers["authorization"].replace("sagemaker", "batch")}
+    assert detect("GET", "/v1/tags/arn%3Aaws%3Abatch", batch, {}) == "batch"
+
+
+def test_a_service_without_a_namespace_asks_iam_itself() -> None:
+    extract = _attribute("core.iam_actions", "extract_iam_action")
+    assert callable(extract)
+    assert extract("a-service-of-ours", "POST", "/v1/submitjob", {}, b"{}", {}) is None
