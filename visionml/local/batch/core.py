@@ -234,9 +234,8 @@ class Job:
 
     def summary(self) -> Document:
         """Return the job as ListJobs shows it."""
-        exit_code, reason = self.container.get("exitCode"), self.container.get("reason")
-        seen = {"exitCode": exit_code, "reason": reason}
-        return {**self.described(), "container": seen if any(seen.values()) or seen else None}
+        seen = {k: v for k, v in self.container.items() if k in ("exitCode", "reason")}
+        return {**self.described(), "container": seen or None}
 
 
 @dataclass

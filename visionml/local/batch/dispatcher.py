@@ -20,7 +20,7 @@ from visionml.local.batch.core import (
 )
 from visionml.local.batch.dependencies import Verdict, needed, verdict
 from visionml.local.batch.instances import sizes
-from visionml.local.batch.placement import Ask, Line, Machine, Room, blocked, place
+from visionml.local.batch.placement import STUCK, Line, Machine, Room, blocked, place
 from visionml.local.batch.retries import Ending, again
 
 log = logging.getLogger(__name__)
@@ -86,21 +86,21 @@ class Dispatcher:
     def cancel(self, job: Job, reason: str) -> None:
         """End a job that has not begun; a running one goes on."""
         with self.state.lock:
+            _mark(job, reason, "canceled")
             for each in [one for one in job.children or [job] if _waits(one)]:
                 each.canceled = True
                 self._drop(each, reason)
-            job.canceled = True
 
     def terminate(self, job: Job, reason: str) -> None:
         """End a job whatever it does."""
         with self.state.lock:
+            _mark(job, reason, "terminated")
             for each in [one for one in job.children or [job] if one.status not in ENDED]:
                 each.terminated = True
                 if _waits(each):
                     self._drop(each, reason)
                 else:
                     each.halt = Halt(Ending(status_reason=reason, final=True), STOP_SECONDS)
-            job.terminated = True
 
     def interrupt(self, job: Job, halt: Halt, *, wait_seconds: float) -> bool:
         """Take a job's spot instance away; False when it does not run on one."""
@@ -134,9 +134,8 @@ class Dispatcher:
             if environment is not None:
                 self._place(queues[placement.line].line.popleft(), environment)
         heads = [queue for queue in queues.values() if queue.line]
-        for queue in heads:
-            self._judge(queue, [rooms[name] for name in queue.environments])
-        return any(queue.line and queue.line[0].reason for queue in heads)
+        stuck = [self._judge(q, [rooms[name] for name in q.environments]) for q in heads]
+        return any(stuck) or not all(room.capacity for room in rooms.values())
 
     def _still_waits(self, job: Job) -> bool:
         if job.status in ENDED:
@@ -166,12 +165,13 @@ class Dispatcher:
         self._move(job, "STARTING")
         self._begin(job, environment)
 
-    def _judge(self, queue: Queue, rooms: list[Room]) -> None:
-        """Say why a queue's first job is stuck, and cancel it where the queue is told to."""
+    def _judge(self, queue: Queue, rooms: list[Room]) -> bool:
+        """Say whether and why a queue's first job is stuck; cancel it where the queue says so."""
         job = queue.line[0]
         reason = blocked(job.specification.ask, rooms)
         if not reason:
-            return
+            job.reason = "" if job.reason.startswith(STUCK) else job.reason
+            return False
         if job.reason != reason:
             job.reason, job.runnable_since = reason, time.monotonic()
             self._events.tell(job, BLOCKED)
@@ -180,7 +180,8 @@ class Dispatcher:
             overdue = time.monotonic() - job.runnable_since >= action["maxTimeSeconds"]
             if action["reason"] == code and overdue:
                 self._drop(job, f"Canceled by JobStateTimeLimit action due to reason: {code}")
-                return
+                break
+        return True
 
     def _drop(self, job: Job, reason: str) -> None:
         if job.status == "RUNNABLE":
@@ -197,9 +198,7 @@ class Dispatcher:
             parent.children
         ):
             failed = bool(parent.counts["FAILED"])
-            why = "Array Child Job failed" if failed else ""
-            if parent.terminated or parent.canceled:
-                why = reason
+            why = (parent.reason or "Array Child Job failed") if failed else ""
             self._end(parent, "FAILED" if failed else "SUCCEEDED", why)
 
     def _move(self, job: Job, status: str, reason: str = "") -> None:
@@ -208,6 +207,13 @@ class Dispatcher:
             job.parent.counts[status] += 1
         job.status, job.reason = status, reason
         self._events.tell(job)
+
+
+def _mark(job: Job, reason: str, flag: str) -> None:
+    """Let an array remember why its children were ended."""
+    if job.children and job.status not in ENDED:
+        job.reason = reason
+        setattr(job, flag, True)
 
 
 def _waits(job: Job) -> bool:
@@ -241,5 +247,5 @@ def _room(environment: Environment) -> Room:
 
 
 def _line(queue: Queue) -> Line:
-    asks: list[Ask] = [job.specification.ask for job in queue.line]
+    asks = (job.specification.ask for job in queue.line)
     return Line(queue.arn, queue.request["priority"], queue.environments, asks)

@@ -10,7 +10,7 @@ from typing import Any
 from visionml.errors import AccessDenied
 from visionml.local import ministack
 from visionml.local.batch import wire
-from visionml.local.batch.core import Job, arn_of
+from visionml.local.batch.core import Job
 from visionml.local.batch.faults import Fault
 from visionml.local.batch.service import Service
 from visionml.local.sagemaker.core import Caller, Document, Scope
@@ -106,7 +106,7 @@ def _caller() -> Caller:
 
 def _check_rule(scope: Scope) -> None:
     """Ask for what AWS asks when a machine with a ``.sync`` task is created."""
-    arn = arn_of(scope, "", "").replace(":batch:", ":events:").removesuffix("/") + _RULE
+    arn = f"arn:aws:events:{scope.region}:{scope.account}:{_RULE}"
     role = ministack.execution_role()
     try:
         for action in ("events:PutTargets", "events:PutRule", "events:DescribeRule"):
