@@ -13,7 +13,11 @@ from botocore.model import ServiceModel
 
 from visionml.errors import InvalidInput
 
-_MODELS = {"states": ("stepfunctions",), "sagemaker": ("sagemaker", "sagemaker-runtime")}
+_MODELS = {
+    "monitoring": ("cloudwatch",),
+    "sagemaker": ("sagemaker", "sagemaker-runtime"),
+    "states": ("stepfunctions",),
+}
 """Names of botocore's models where they are not the service's signing scope."""
 _FURTHER_OPERATIONS = {"s3": {"PostObject"}}
 """What no model has: S3's upload form."""
