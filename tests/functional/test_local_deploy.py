@@ -124,6 +124,20 @@ def test_stacks_are_created_then_left_alone_then_changed(
     assert shown["Attributes"]["DisplayName"] == "changed"
 
 
+def test_a_new_output_is_there_for_the_stacks_that_import_it(
+    write: Write, run: Callable[..., Any]
+) -> None:
+    first = {"deploy-exports": _topic("deploy-exports-topic")}
+    run(write(first))
+    exported = {"Value": {"Ref": "Topic"}, "Export": {"Name": "deploy-exports-arn"}}
+    first["deploy-exports"]["Outputs"]["More"] = exported
+    importing = _topic("deploy-imports-topic")
+    importing["Outputs"]["Its"] = {"Value": {"Fn::ImportValue": "deploy-exports-arn"}}
+    outcome = run(write({**first, "deploy-imports": importing}))
+    assert outcome.changed == ("deploy-exports", "deploy-imports")
+    assert outcome.outputs["deploy-imports"]["Its"].endswith(":deploy-exports-topic")
+
+
 def test_a_failed_stack_names_its_resource_and_can_be_deployed_again(
     aws: Aws, write: Write, run: Callable[..., Any]
 ) -> None:

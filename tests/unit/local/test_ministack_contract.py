@@ -109,6 +109,8 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
             "stack_id",
         ],
     },
+    "services.cloudformation.changesets": {"_find_change_set": ["cs_name", "stack_name"]},
+    "services.cloudformation.handlers": {"_p": ["params", "key", "default"]},
     "services.cloudformation.provisioners": {
         "_physical_name": ["stack_name", "logical_id", "lowercase", "max_len", "seeded"],
         "_cw_metric_alarm_record": ["name", "props"],
@@ -281,6 +283,7 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_evaluate_prefix": ["template", "t", "query_keys", "lambda_keys", "error_type"],
         "_hive_to_duckdb_type": ["hive_type"],
     },
+    "services.kinesis": {"_register_consumer": ["data"]},
     "services.ecr": {"_find_image": ["repo_name", "image_id"]},
     "services.lambda_svc": {
         "reset": [],
@@ -306,6 +309,7 @@ _REGISTRIES: dict[str, list[str]] = {
         "_AWS_SDK_SERVICE_MAP",
         "_AWS_SDK_ERROR_PREFIX",
     ],
+    "services.cloudformation.handlers": ["_ACTION_HANDLERS"],
     "services.cloudformation.provisioners": [
         "_RESOURCE_HANDLERS",
         "_REPLACING_PROPERTIES",
@@ -346,6 +350,7 @@ def test_a_registry_is_a_dictionary(module: str, name: str) -> None:
 def test_the_stores_that_we_read_and_write_exist() -> None:
     assert hasattr(_attribute("services.iam", "_users"), "__setitem__")
     assert hasattr(_attribute("services.athena", "_workgroups"), "get")
+    assert hasattr(_attribute("services.cloudformation", "_stacks"), "get")
     assert hasattr(_attribute("services.athena", "_named_queries"), "keys")
     assert hasattr(_attribute("services.firehose", "_streams"), "__contains__")
     assert hasattr(_attribute("services.glue", "_databases"), "get")
@@ -357,6 +362,7 @@ def test_the_stores_that_we_read_and_write_exist() -> None:
     assert hasattr(_attribute("services.sts", "_sessions"), "__contains__")
     assert hasattr(_attribute("services.cloudwatch", "_metrics"), "get")
     assert hasattr(_attribute("services.kinesis", "_streams"), "get")
+    assert hasattr(_attribute("services.kinesis", "_consumers"), "pop")
     assert hasattr(_attribute("services.sqs", "_queues"), "values")
     assert hasattr(_attribute("services.lambda_svc", "_esms"), "get")
     assert hasattr(_attribute("core.concurrency", "esm_wake"), "set")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ministack.services import s3
-from ministack.services.cloudformation import provisioners, stacks
+from ministack.services.cloudformation import _stacks, changesets, handlers, provisioners, stacks
 
 Properties = dict[str, Any]
 
@@ -74,6 +74,36 @@ def _runs_on_worker_thread(resource_type: str) -> bool:
 
 _own_runs_on_worker_thread = stacks._runs_on_worker_thread
 stacks._runs_on_worker_thread = _runs_on_worker_thread
+
+
+def _changing_outputs(create: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+    """Make change sets executable whose only changes are in the outputs, as in AWS.
+
+    MiniStack compares resources alone; another stack that imports a new output would not find it.
+    """
+
+    @functools.wraps(create)
+    def created(params: dict[str, Any]) -> Any:
+        answer = create(params)
+        name, stack = (handlers._p(params, each) for each in ("ChangeSetName", "StackName"))
+        _, made = changesets._find_change_set(name, stack)
+        if made and made["StatusReason"].startswith(_NO_CHANGES):
+            before = (_stacks.get(made["StackName"]) or {}).get("_template", {})
+            if made["_template"].get("Outputs", {}) != before.get("Outputs", {}):
+                made |= {
+                    "Status": "CREATE_COMPLETE",
+                    "ExecutionStatus": "AVAILABLE",
+                    "StatusReason": "",
+                }
+        return answer
+
+    return created
+
+
+_NO_CHANGES = "The submitted information didn't contain changes."
+handlers._ACTION_HANDLERS["CreateChangeSet"] = _changing_outputs(
+    handlers._ACTION_HANDLERS["CreateChangeSet"]
+)
 
 
 def resource_types() -> frozenset[str]:
