@@ -11,7 +11,14 @@ from visionml.handlers.observability import Event, count, logger, observed
 from visionml.intake.deciding import decide
 
 environment = ImageProcessorEnvironment.read()
-rekognition = Rekognition(Aws().client("rekognition"))
+# the machine knows how often to try again, and has five minutes for everything
+client = Aws().client(
+    "rekognition",
+    connect_timeout=2,
+    read_timeout=15,
+    retries={"mode": "standard", "total_max_attempts": 1},
+)
+rekognition = Rekognition(client)
 rules = DetectorRules.model_validate_json(environment.detector_rules)
 
 
@@ -21,7 +28,7 @@ def handler(event: Event, _context: LambdaContext) -> Event:
     order = DetectionOrder.model_validate(event)
     logger.append_keys(image_id=order.image_id)
     picture = Location(environment.images_bucket, order.picture)
-    found = rekognition.labels(picture, most=rules.maximum_labels)
+    found = rekognition.labels(picture, most=rules.maximum_labels, least=rules.noticed)
     detection = decide(found.labels, rules, label_model_version=found.model_version)
     count("ImagesLookedAt")
     logger.info(

@@ -59,13 +59,18 @@ def _detect(order: DetectionOrder) -> None:
     )
 
 
+def _rekognition() -> Rekognition:
+    """Return what asks Rekognition; a call that hangs must leave time for the batch's others."""
+    return Rekognition(aws.client("rekognition", connect_timeout=2, read_timeout=15))
+
+
 def _receiver() -> Receiver:
     redaction = RedactionSettings.model_validate_json(environment.redaction)
     acceptance = Acceptance(
         limits=Limits(bytes=environment.upload_limit_bytes, pixels=environment.pixel_limit),
         sizes=tuple(map(int, environment.preview_sizes.split(","))),
         redaction=redaction,
-        redactor=redactor_of(redaction, lambda: Rekognition(aws.client("rekognition"))),
+        redactor=redactor_of(redaction, _rekognition),
     )
     originals, secret_client = environment.originals_bucket, aws.client("secretsmanager")
     return Receiver(
