@@ -13,7 +13,7 @@ from visionml.contracts.images import ImageRecord, ProcessingStatus
 from visionml.dataset.forgetting import COPIES, SHARD_FILES, Holders
 from visionml.desks import image_lineage
 from visionml.desks.card import Card
-from visionml.desks.image_lineage import Holding
+from visionml.desks.image_lineage import WITHOUT, Holding
 from visionml.desks.platform import Platform
 from visionml.errors import NotFound
 from visionml.intake.forgetting import Forgetting, told
@@ -49,12 +49,12 @@ class Forgotten(Card):
         results_days: int,
     ) -> None:
         versions = [f"{each.record.dataset}@{each.record.version}" for each in held]
-        named = [_named(row) for row in models.to_dict("records")]
+        named = [_named(row) for row in models.to_dict("records") if row["the model"] != WITHOUT]
         rows = {
             "deleted" if done else "would be deleted": told(deleted),
             "record": f"{record.processing_status.value}, sent at {moment_text(record.timestamp)}",
             "datasets that held it": ", ".join(versions) or "none",
-            "models of these": ", ".join(dict.fromkeys(named)) or "none",
+            "models that knew it": ", ".join(dict.fromkeys(named)) or "none",
         }
         if named:
             rows["what of them"] = MODELS_STAY

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from visionml.contracts.lineage import Edge, Node, dataset_node, image_node
 from visionml.dataset.catalog import Catalog
 from visionml.desks.platform import Platform
 from visionml.errors import NotFound
+from visionml.registry import runs
 from visionml.registry.lineage import LineageGraph
 
 _USES: dict[Split, str] = {
@@ -18,6 +20,8 @@ _USES: dict[Split, str] = {
     "validation": "was chosen by it",
     "holdout": "was measured by it",
 }
+WITHOUT = "was made without it"
+"""Said of models whose shards were prepared after the image was forgotten."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +30,19 @@ class Holding:
 
     record: DatasetRecord
     entry: ManifestEntry
-    forgotten: bool = False
+    forgotten: datetime | None = None
 
     @property
     def node(self) -> str:
         """The id of the version's node."""
         return dataset_node(self.record.dataset, self.record.version)
 
-    @property
-    def use(self) -> str:
-        """What a model that was trained on the version has to do with the image."""
+    def use(self, run: Node | None) -> str:
+        """Return what the model of a run on the version has to do with the image."""
+        if run and self.forgotten:
+            prepared = runs.steps_of(run).get("prepare")
+            if prepared and prepared.finished and prepared.finished > self.forgotten:
+                return WITHOUT
         return _USES[self.entry.split]
 
 
@@ -47,12 +54,18 @@ def holdings(catalog: Catalog, record: ImageRecord) -> list[Holding]:
     """
     hashes = {each for each in (record.content_hash, record.upload_hash) if each}
     found = [
-        Holding(version, entry, entry.sha256 in catalog.lost(version.dataset, version.version))
+        Holding(version, entry, _forgotten(catalog, version, entry))
         for version, entry in catalog.holding(hashes)
     ]
     if record.processing_status == ProcessingStatus.FORGOTTEN:
         found += [each for each in _held_once(catalog, record.image_id) if each not in found]
     return found
+
+
+def _forgotten(catalog: Catalog, version: DatasetRecord, entry: ManifestEntry) -> datetime | None:
+    if entry.sha256 not in catalog.lost(version.dataset, version.version):
+        return None
+    return catalog.forgotten(version.dataset, version.version)[entry.sha256].forgotten
 
 
 def _held_once(catalog: Catalog, image_id: str) -> Iterator[Holding]:
@@ -62,7 +75,7 @@ def _held_once(catalog: Catalog, image_id: str) -> Iterator[Holding]:
         hashes = {sha256 for sha256, each in lost.items() if each.image_id == image_id}
         for entry in catalog.entries(version.dataset, version.version) if hashes else ():
             if entry.sha256 in hashes:
-                yield Holding(version, entry, forgotten=True)
+                yield Holding(version, entry, lost[entry.sha256].forgotten)
 
 
 def graph(platform: Platform, record: ImageRecord, held: list[Holding]) -> LineageGraph:
@@ -94,7 +107,7 @@ def models(found: LineageGraph, held: list[Holding]) -> pd.DataFrame:
             "model": _id(run),
             "registered": bool(made := _later(found, run, "produced")),
             "dataset": _id(each.node),
-            "the model": each.use,
+            "the model": each.use(found.node(run)),
             "deployments": ", ".join(
                 _id(deployment)
                 for model in made

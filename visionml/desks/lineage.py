@@ -71,7 +71,7 @@ class ImageTrace(Trace):
                 "label": held.entry.label,
                 "split": held.entry.split,
                 "key": held.entry.key,
-                "forgotten": held.forgotten,
+                "forgotten": held.forgotten is not None,
             }
             for held in self.holdings
         ]

@@ -1,8 +1,11 @@
 """Where an image went: by its content through manifests, from there through the lineage table."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from tests.fakes.image_store import entry
 from tests.fakes.table import MemoryTable
@@ -19,6 +22,7 @@ from visionml.contracts.lineage import (
     model_node,
     run_node,
 )
+from visionml.contracts.training import StepRecord
 from visionml.dataset.catalog import Catalog
 from visionml.dataset.manifest import manifest_text
 from visionml.desks.image_lineage import graph, holdings, models
@@ -87,7 +91,7 @@ def test_datasets_models_and_deployments_of_an_image() -> None:
     world.lineage.link(Edge(source=model_node("run-1"), relation="deployed_as", target=deployment))
     record = world.record(content_hash=world.hash)
     held = holdings(world.catalog, record)
-    assert sorted((each.record.version, each.use) for each in held) == [
+    assert sorted((each.record.version, each.use(None)) for each in held) == [
         ("v1", "learnt from it"),
         ("v2", "was measured by it"),
     ]
@@ -138,6 +142,28 @@ def test_versions_that_have_lost_a_forgotten_image_are_told_without_its_hash() -
     assert held.forgotten
     both = holdings(world.catalog, world.record("forgotten", content_hash=world.hash))
     assert sorted((each.record.version, each.forgotten) for each in both) == [
-        ("v1", True),
-        ("v2", False),
+        ("v1", NOW),
+        ("v2", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("prepared", "use"),
+    [
+        (NOW - timedelta(hours=1), "learnt from it"),
+        (NOW + timedelta(hours=1), "was made without it"),
+        (None, "learnt from it"),
+    ],
+)
+def test_a_model_knows_what_its_shards_held_when_they_were_prepared(
+    prepared: datetime | None, use: str
+) -> None:
+    world = World()
+    (held,) = holdings(world.catalog, world.record(content_hash=entry("cat", 2).sha256))
+    assert held.entry.split == "holdout"
+    held = replace(held, entry=entry("cat", 2, "train"), forgotten=NOW)
+    step = StepRecord(status="finished", job="job", finished=prepared)
+    steps: Any = {"prepare": step.model_dump(mode="json")}
+    later = NOW + timedelta(days=1)
+    run = Node(id="RUN#r", status="rejected", timestamp=later, facts={"steps": steps})
+    assert held.use(run) == use
