@@ -88,14 +88,18 @@ def reset(*, port: Port = None, as_json: AsJson = False) -> None:
 def interrupt(
     job: Annotated[str, typer.Argument(help="A training job that runs on spot instances.")],
     *,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="It is AWS Batch's job of this id.")
+    ] = False,
     grace: Annotated[float, typer.Option(min=0, help="Seconds from SIGTERM to SIGKILL.")] = 120,
     wait: Annotated[float, typer.Option(min=0, help="Seconds without other instances.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Take a training job's spot instances away; it starts again from its checkpoints."""
+    """Take a job's spot instances away; a training job starts again from its checkpoints."""
     from visionml.local import spot, state
 
-    arn = spot.interrupt(state.read(), job, grace_seconds=grace, wait_seconds=wait)
+    interrupt_it = spot.interrupt_job if batch else spot.interrupt
+    arn = interrupt_it(state.read(), job, grace_seconds=grace, wait_seconds=wait)
     typer.echo(json.dumps({"interrupted": arn}) if as_json else f"Interrupted {arn}.")
 
 

@@ -1,5 +1,6 @@
 """Batch jobs as processes: what they see, how they end, and what is known of them."""
 
+import contextlib
 import itertools
 import json
 import time
@@ -7,12 +8,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from typer.testing import CliRunner
 
 from tests.functional.batch.world import IMAGE, World
 from tests.functional.waiting import until
+from visionml.cli.main import app
 from visionml.errors import InvalidInput, NotFound
 from visionml.local import spot
-from visionml.local.state import State
+from visionml.local.state import Project, State
 
 ESSENTIAL = "Essential container in task exited"
 
@@ -238,6 +241,37 @@ def test_an_interrupted_spot_job_goes_on_elsewhere(world: World, aws_local: Stat
         spot.interrupt_job(aws_local, job_id)
     with pytest.raises(NotFound):
         spot.interrupt_job(aws_local, "nobody")
+
+
+def test_a_fargate_task_is_interrupted_in_its_own_words(
+    world: World, local_project: Project
+) -> None:
+    needs = {"VCPU": "0.25", "MEMORY": "512"}
+    container = {
+        "executionRoleArn": world.execution_role,
+        "resourceRequirements": [{"type": k, "value": v} for k, v in needs.items()],
+    }
+    definition = world.define("sleep", "60", container=container, platformCapabilities=["FARGATE"])
+    job_id = world.submit(definition, jobQueue=world.queue_of(world.environment("FARGATE_SPOT")))
+    world.reached(job_id, "RUNNING")
+    with contextlib.chdir(local_project.folder.parent):
+        told = CliRunner().invoke(app, ["local", "interrupt", job_id, "--batch", "--json"])
+    assert json.loads(told.stdout)["interrupted"].endswith(job_id)
+    job = world.ended(job_id)
+    assert (job["status"], job["statusReason"]) == ("FAILED", "Your Spot Task was interrupted.")
+
+
+def test_terminating_an_array_ends_all_its_children(world: World) -> None:
+    queue = world.queue_of(world.environment(maxvCpus=1))
+    parent = world.submit(world.define("sleep", "60"), jobQueue=queue, arrayProperties={"size": 3})
+    world.reached(f"{parent}:0", "RUNNING")
+    assert world.job(parent)["status"] == "PENDING"
+    assert world.job(parent)["arrayProperties"]["statusSummary"]["RUNNABLE"] == 2
+    world.batch.terminate_job(jobId=parent, reason="Enough")
+    ended = world.ended(parent)
+    assert (ended["statusReason"], ended["isTerminated"]) == ("Enough", True)
+    assert ended["arrayProperties"]["statusSummary"]["FAILED"] == 3
+    assert world.job(f"{parent}:2")["statusReason"] == "Enough"
 
 
 def test_every_transition_is_an_event(world: World) -> None:
