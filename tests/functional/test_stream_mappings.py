@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,14 +41,23 @@ class Reading:
     queue_url: str
     queue_arn: str
 
-    def put(self, *words: str) -> dict[str, str]:
-        """Append records; return their sequence numbers by word."""
-        records: Any = [{"Data": word.encode(), "PartitionKey": "same"} for word in words]
+    def put(self, *words: str, keys: Sequence[str] = ()) -> dict[str, str]:
+        """Append records, of one partition key or of these; return their sequence numbers."""
+        records: Any = [
+            {"Data": word.encode(), "PartitionKey": key}
+            for word, key in zip(words, keys or ["same"] * len(words), strict=True)
+        ]
         put = self.aws.client("kinesis").put_records(StreamName=self.name, Records=records)
         numbers = [each["SequenceNumber"] for each in put["Records"]]
         return dict(zip(words, numbers, strict=True))
 
-    def read(self, way: str, target: str, **changes: Any) -> None:
+    @property
+    def stream_arn(self) -> str:
+        """The stream's ARN."""
+        found = self.aws.client("kinesis").describe_stream_summary(StreamName=self.name)
+        return str(found["StreamDescriptionSummary"]["StreamARN"])
+
+    def read(self, way: str, target: str, *, source: str = "", **changes: Any) -> None:
         """Create the function, and its mapping with a destination."""
         package = io.BytesIO()
         with zipfile.ZipFile(package, "w") as archive:
@@ -62,10 +71,9 @@ class Reading:
             Code={"ZipFile": package.getvalue()},
             Environment={"Variables": {"WAY": way}},
         )
-        stream = self.aws.client("kinesis").describe_stream_summary(StreamName=self.name)
         functions.create_event_source_mapping(
             FunctionName=self.name,
-            EventSourceArn=stream["StreamDescriptionSummary"]["StreamARN"],
+            EventSourceArn=source or self.stream_arn,
             StartingPosition="TRIM_HORIZON",
             DestinationConfig={"OnFailure": {"Destination": target}},
             **changes,
@@ -191,3 +199,69 @@ def test_a_destination_that_the_role_may_not_use_holds_nothing_up(reading: Readi
     other = reading.queue_arn.replace(reading.name, "elsewhere")
     reading.read("raise", other, BatchSize=1, MaximumRetryAttempts=0)
     assert seen(reading, "a") == ["poison", "a"]
+
+
+def test_a_registered_consumer_reads_and_lanes_do_not_wait_for_each_other(
+    reading: Reading,
+) -> None:
+    kinesis = reading.aws.client("kinesis")
+    made = kinesis.register_stream_consumer(StreamARN=reading.stream_arn, ConsumerName="fan-out")
+    # of two lanes, the keys "0" and "3" are in one, "4" and "5" in the other
+    reading.put("poison", "b", "c", "d", keys=["0", "4", "5", "3"])
+    reading.read(
+        "raise",
+        reading.queue_arn,
+        source=made["Consumer"]["ConsumerARN"],
+        BatchSize=1,
+        MaximumRetryAttempts=2,
+        ParallelizationFactor=2,
+    )
+    batches = seen(reading, "d")
+    assert sorted(batches) == ["b", "c", "d", *["poison"] * 3]
+    assert batches.index("b") < batches.index("c")
+    last = max(place for place, each in enumerate(batches) if each == "poison")
+    assert batches.index("c") < last < batches.index("d")
+    told = reading.told()["KinesisBatchInfo"]
+    assert told["streamArn"] == reading.stream_arn
+
+
+def test_a_stack_registers_consumers_and_streams_on_demand(reading: Reading) -> None:
+    stacks, kinesis = reading.aws.cloudformation, reading.aws.client("kinesis")
+    name = f"{reading.name}-on-demand"
+    template = {
+        "Resources": {
+            "Stream": {
+                "Type": "AWS::Kinesis::Stream",
+                "Properties": {"Name": name, "StreamModeDetails": {"StreamMode": "ON_DEMAND"}},
+            },
+            "Consumer": {
+                "Type": "AWS::Kinesis::StreamConsumer",
+                "Properties": {
+                    "ConsumerName": "fan-out",
+                    "StreamARN": {"Fn::GetAtt": ["Stream", "Arn"]},
+                },
+            },
+        },
+        "Outputs": {
+            "Arn": {"Value": {"Ref": "Consumer"}},
+            "Status": {"Value": {"Fn::GetAtt": ["Consumer", "ConsumerStatus"]}},
+        },
+    }
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    stacks.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    (stack,) = stacks.describe_stacks(StackName=name)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    found = kinesis.describe_stream_consumer(ConsumerARN=outputs["Arn"])["ConsumerDescription"]
+    stream = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    assert (found["ConsumerName"], outputs["Status"]) == ("fan-out", "ACTIVE")
+    assert found["StreamARN"] == stream["StreamARN"]
+    assert stream["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
+    assert stream["OpenShardCount"] == 4
+    stacks.delete_stack(StackName=name)
+    stacks.get_waiter("stack_delete_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    with pytest.raises(kinesis.exceptions.ResourceNotFoundException):
+        kinesis.describe_stream_consumer(ConsumerARN=outputs["Arn"])

@@ -92,7 +92,7 @@ consumer = Consumer(
 
 def _received(record: KinesisStreamRecord) -> Received:
     return Received(
-        stream=record.event_source_arn,
+        stream=record.event_source_arn.partition("/consumer/")[0],
         shard=record.event_id.split(":")[0],
         sequence=record.kinesis.sequence_number,
         arrived=datetime.fromtimestamp(record.kinesis.approximate_arrival_timestamp, UTC),

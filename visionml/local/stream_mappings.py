@@ -1,4 +1,4 @@
-"""Functions that read Kinesis streams: a batch of each shard at a time, and what becomes of it.
+"""Functions that read Kinesis streams: batches of each shard, and what becomes of them.
 
 MiniStack's own poller knows nothing of partial failures, retries, ages and destinations, and
 lets one slow function hold up all others.
@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from visionml.local import ministack
-from visionml.local.ministack import Call, StreamMapping
+from visionml.local.ministack import Call, Properties, Provisioned, StreamMapping
 from visionml.local.shard_progress import Discarded, Progress, Record, Rules, first_failed
 
 log = logging.getLogger("visionml.local")
@@ -26,8 +26,33 @@ _PROBLEM = "PROBLEM: Function call failed"
 
 
 def install() -> None:
-    """Serve the mappings from now on."""
+    """Serve the mappings from now on, and let stacks register consumers of streams."""
     ministack.poll_streams_with(Reader().poll)
+    ministack.take_consumers_as_sources()
+    ministack.register_resource_type(
+        "AWS::Kinesis::StreamConsumer",
+        create=_register,
+        update=lambda arn, _old, new, _stack: Provisioned(arn, _attributes(arn, new)),
+        delete=lambda arn, _properties: ministack.deregister_stream_consumer(arn),
+        replaced_by=("ConsumerName", "StreamARN"),
+        tags=None,
+    )
+
+
+def _register(_logical_id: str, properties: Properties, _stack: str) -> Provisioned:
+    made = ministack.register_stream_consumer(properties["StreamARN"], properties["ConsumerName"])
+    arn = str(made["ConsumerARN"])
+    return Provisioned(arn, _attributes(arn, properties))
+
+
+def _attributes(arn: str, properties: Properties) -> dict[str, str]:
+    return {
+        "ConsumerARN": arn,
+        "ConsumerName": properties["ConsumerName"],
+        "ConsumerStatus": "ACTIVE",
+        "ConsumerCreationTimestamp": arn.rpartition(":")[2],
+        "StreamARN": properties["StreamARN"],
+    }
 
 
 @dataclass
@@ -41,12 +66,13 @@ class Reader:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def poll(self) -> bool:
-        """Hand over a batch of each shard that waits for one; return whether there was any."""
+        """Hand over a batch of each lane that waits for one; return whether there was any."""
         self._forget()
         worked = [
-            self._begin(mapping, shard)
+            self._begin(mapping, shard, lane)
             for mapping in ministack.stream_mappings()
             for shard in self._shards(mapping)
+            for lane in range(_lanes(mapping))
         ]
         return any(worked)
 
@@ -62,28 +88,30 @@ class Reader:
         """Return the shards to read; a mapping begins where its starting position says."""
         shards = list(mapping.shards)
         latest = mapping.record.get("StartingPosition") != "TRIM_HORIZON"
+        # one that comes later has its beginning read, as it goes on from another
+        latest = latest and mapping.key not in self._known
         for shard in shards:
-            place = (*mapping.key, shard)
-            if place not in self._progress:
-                # one that comes later has its beginning read, as it goes on from another
-                new = latest and mapping.key not in self._known
-                self._progress[place] = Progress(done=mapping.last(shard) if new else 0)
+            begin = mapping.last(shard) if latest else 0
+            for lane in range(_lanes(mapping)):
+                self._progress.setdefault(_place(mapping, shard, lane), Progress(done=begin))
         self._known.add(mapping.key)
         return shards
 
-    def _begin(self, mapping: StreamMapping, shard: str) -> bool:
-        place = (*mapping.key, shard)
-        progress = self._progress[place]
+    def _begin(self, mapping: StreamMapping, shard: str, lane: int) -> bool:
+        place = _place(mapping, shard, lane)
+        progress, turn = self._progress[place], _Turn(mapping, shard, lane, self._progress[place])
         with self._lock:
             if place in self._busy or time.time() < progress.wait_until:
                 return False
-            if not mapping.records(shard, progress.done, 1):
+            last = mapping.last(shard)
+            if not turn.records(1):
+                progress.done = max(progress.done, last)  # all of it is other lanes'
                 return False
             self._busy.add(place)
 
         def work() -> None:
             try:
-                _Turn(mapping, shard, progress).take()
+                turn.take()
             except Exception:
                 log.exception("A batch of %s could not be handed over.", mapping.function_name)
                 progress.wait_until = time.time() + 1
@@ -96,21 +124,37 @@ class Reader:
         return True
 
 
+def _lanes(mapping: StreamMapping) -> int:
+    """Return how many batches of a shard may be under way at once."""
+    return int(mapping.record.get("ParallelizationFactor") or 1)
+
+
+def _place(mapping: StreamMapping, shard: str, lane: int) -> tuple[str, ...]:
+    return (*mapping.key, shard, f"{lane}/{_lanes(mapping)}")
+
+
 @dataclass(frozen=True)
 class _Turn:
-    """One batch of one shard."""
+    """One batch of one lane of a shard."""
 
     mapping: StreamMapping
     shard: str
+    lane: int
     progress: Progress
 
-    def take(self) -> None:
-        rules = Rules.of(self.mapping.record)
-        found = self.mapping.records(self.shard, self.progress.done, rules.batch)
-        records = [
+    def records(self, most: int) -> list[Record]:
+        """Return the next records that are not done with."""
+        found = self.mapping.records(
+            self.shard, self.progress.done, most, lane=self.lane, lanes=_lanes(self.mapping)
+        )
+        return [
             Record(each["SequenceNumber"], each["ApproximateArrivalTimestamp"], each)
             for each in found
         ]
+
+    def take(self) -> None:
+        rules = Rules.of(self.mapping.record)
+        records = self.records(rules.batch)
         aged = self.progress.aged(records, rules, time.time())
         if aged is not None:
             self._report(aged, None)
@@ -186,7 +230,7 @@ class _Turn:
                 "approximateArrivalOfFirstRecord": _iso(first.arrived),
                 "approximateArrivalOfLastRecord": _iso(last.arrived),
                 "batchSize": len(discarded.records),
-                "streamArn": self.mapping.record["EventSourceArn"],
+                "streamArn": self.mapping.record["EventSourceArn"].partition("/consumer/")[0],
             },
         }
 

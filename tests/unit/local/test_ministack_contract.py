@@ -291,11 +291,13 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_execute_function_docker": ["func", "event", "request_id"],
         "_execute_function_provided_warm": ["func", "event", "request_id"],
         "_poll_kinesis": [],
+        "_sqs_esm_concurrency": ["esm", "func_rec", "config", "queue"],
         "_iter_all_esms": [],
         "_execute_function": ["func", "event"],
         "_execute_function_dispatch": ["func", "config", "event", "request_id", "started"],
         "_emit_lambda_metrics": ["function_name", "duration_ms", "error", "throttle"],
         "_apply_filter_criteria": ["records", "esm"],
+        "_kinesis_stream_name_from_arn_spec": ["spec"],
         "_get_func_record_for_qualifier": ["name", "qualifier"],
     },
 }

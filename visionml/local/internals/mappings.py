@@ -1,16 +1,30 @@
 # ruff: noqa: SLF001  (these modules exist to touch what MiniStack does not offer)
-"""Event source mappings of Kinesis streams: which there are, and what their functions answer."""
+"""Event source mappings of Kinesis streams and consumers, and what their functions answer."""
 
 import base64
 import bisect
+import functools
+import logging
+import time
+import dataclasses
+import itertools
+import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ministack.core.concurrency import esm_wake
-from ministack.services import kinesis, lambda_svc
+from ministack.services import kinesis, kms, lambda_svc, sqs
 
+from visionml.errors import AccessDenied
+from visionml.local.internals.iam import enforce
 from visionml.local.internals.scope import account, region, scope
+
+log = logging.getLogger("visionml.local")
+
+_CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+_ASK_AGAIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -40,12 +54,24 @@ class StreamMapping:
         """The function's name."""
         return str(self.function["config"].get("FunctionName", ""))
 
-    def records(self, shard: str, after: int, most: int) -> Sequence[Mapping[str, Any]]:
-        """Return records of a shard that follow a sequence number."""
+    def records(
+        self, shard: str, after: int, most: int, *, lane: int = 0, lanes: int = 1
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return records of a shard that follow a sequence number.
+
+        Of several `lanes` those of one are returned; records of one partition key share a lane.
+        """
         kept = self.shards[shard]["records"]
         start = bisect.bisect_right(kept, after, key=lambda each: int(each["SequenceNumber"]))
-        found: Sequence[Mapping[str, Any]] = kept[start : start + most]
-        return found
+        if lanes == 1:
+            found: Sequence[Mapping[str, Any]] = kept[start : start + most]
+            return found
+        of_lane = (
+            each
+            for each in itertools.islice(kept, start, None)
+            if zlib.crc32(str(each["PartitionKey"]).encode()) % lanes == lane
+        )
+        return list(itertools.islice(of_lane, most))
 
     def last(self, shard: str) -> int:
         """Return the sequence number of a shard's latest record, 0 when there is none."""
@@ -76,6 +102,35 @@ class StreamMapping:
             "awsRegion": self.region,
             "eventSourceARN": self.record["EventSourceArn"],
         }
+
+
+def take_consumers_as_sources() -> None:
+    """Let mappings name a consumer of a stream where they may name the stream."""
+    own = lambda_svc._kinesis_stream_name_from_arn_spec
+
+    def stream_of(spec: Any) -> str | None:
+        stream, found, _consumer = str(spec.resource).partition("/consumer/")
+        name: str | None = own(dataclasses.replace(spec, resource=stream) if found else spec)
+        return name
+
+    lambda_svc._kinesis_stream_name_from_arn_spec = stream_of
+
+
+def register_stream_consumer(stream_arn: str, name: str) -> Mapping[str, Any]:
+    """Register a consumer of a stream, and return what DescribeStreamConsumer tells of it."""
+    status, _headers, body = kinesis._register_consumer(
+        {"StreamARN": stream_arn, "ConsumerName": name}
+    )
+    answer = json.loads(body)
+    if status >= 300:
+        raise ValueError(answer.get("message") or f"The consumer {name} was not registered.")
+    registered: Mapping[str, Any] = answer["Consumer"]
+    return registered
+
+
+def deregister_stream_consumer(consumer_arn: str) -> None:
+    """Forget a consumer; one that is gone already is no error."""
+    kinesis._consumers.pop(consumer_arn, None)
 
 
 def poll_streams_with(poll: Callable[[], bool]) -> None:
@@ -118,10 +173,49 @@ def _mapping(record: dict[str, Any]) -> StreamMapping | None:
     source = str(record.get("EventSourceArn", ""))
     if not source.startswith(f"arn:aws:kinesis:{region()}:{account()}:stream/"):
         return None
-    stream = kinesis._streams.get(source.partition("/")[2])
+    name, _, consumer = source.partition("/")[2].partition("/")
+    if consumer and source not in kinesis._consumers:
+        return None
+    stream = kinesis._streams.get(name)
     function, _config = lambda_svc._get_func_record_for_qualifier(
         record["FunctionName"], record.get("Qualifier")
     )
     if function is None or not stream or stream["StreamStatus"] != "ACTIVE":
         return None
     return StreamMapping(record, account(), region(), function, stream["shards"])
+
+
+def read_queues_as_roles() -> None:
+    """Let mappings take messages of those queues alone that their function's role may read.
+
+    AWS refuses to create others; here they stand still, and say so.
+    """
+    allowed = lambda_svc._sqs_esm_concurrency
+
+    @functools.wraps(allowed)
+    def asked(esm: dict[str, Any], *rest: Any) -> int:
+        _function, config, *_ = rest
+        role, queue = str(config.get("Role", "")), str(esm.get("EventSourceArn", ""))
+        reason = _denied(account(), region(), role, queue, int(time.time() / _ASK_AGAIN_SECONDS))
+        if reason is None:
+            return int(allowed(esm, *rest))
+        if esm.get("LastProcessingResult") != reason:
+            esm["LastProcessingResult"] = reason
+            log.warning("The mapping of %s stands still: %s", config.get("FunctionName"), reason)
+        return 0
+
+    lambda_svc._sqs_esm_concurrency = asked
+
+
+@functools.lru_cache(maxsize=256)
+def _denied(_account: str, _region: str, role: str, queue_arn: str, _turn: int) -> str | None:
+    try:
+        for action in _CONSUME:
+            enforce(role, action, queue_arn)
+        queue = sqs._queue_by_arn(queue_arn)
+        key = kms._resolve_key(queue["attributes"].get("KmsMasterKeyId")) if queue else None
+        if key:
+            enforce(role, "kms:Decrypt", key["Arn"])
+    except AccessDenied as refused:
+        return f"PROBLEM: {refused.message}"
+    return None
