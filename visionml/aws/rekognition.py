@@ -46,8 +46,10 @@ class Rekognition:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def labels(self, picture: Location | bytes, *, most: int) -> Labels:
+    def labels(self, picture: Location | bytes, *, most: int, least: float) -> Labels:
         """Return the labels of a picture of up to 5 MB, or of one in S3 that who asks may read.
+
+        There are `most` of them, of a confidence of `least`: per cent, 55 unless one asks.
 
         Raises
         ------
@@ -59,7 +61,7 @@ class Rekognition:
             image = {"S3Object": {"Bucket": picture.bucket, "Name": picture.key}}
         what = picture if isinstance(picture, Location) else "a picture"
         with translated(f"detect what {what} shows"):
-            found = self._client.detect_labels(Image=image, MaxLabels=most)
+            found = self._client.detect_labels(Image=image, MaxLabels=most, MinConfidence=least)
         labels = (
             Label(
                 name=each["Name"],

@@ -23,11 +23,18 @@ class DetectorRules(BaseModel):
     """Names of Rekognition's labels, or of their parents, that speak for each animal."""
     minimum_confidence: Percent = 50.0
     """An animal below it is none."""
+    noticed_confidence: Percent = 30.0
+    """An image of none is uncertain if an animal is seen in it with this or more."""
     certain_confidence: Percent = 80.0
     """An image whose animal is found with less is uncertain."""
     smallest_gap: Percent = 10.0
     """Two animals closer together than this make an image uncertain."""
     maximum_labels: Annotated[int, Field(ge=1, le=1000)] = 25
+
+    @property
+    def noticed(self) -> float:
+        """The confidence from which a label matters."""
+        return min(self.noticed_confidence, self.minimum_confidence)
 
     @model_validator(mode="after")
     def _consistent(self) -> "DetectorRules":

@@ -210,7 +210,9 @@ class Detector:
         settings = self._platform.settings
         rules = settings.detector.rules
         engine = Rekognition(self._platform.aws.client("rekognition"))
-        seen = engine.labels(self._shown(str(image)), most=rules.maximum_labels)
+        seen = engine.labels(
+            self._shown(str(image)), most=rules.maximum_labels, least=rules.noticed
+        )
         detection = decide(seen.labels, rules, label_model_version=seen.model_version)
         return Looked(str(image), detection, seen)
 

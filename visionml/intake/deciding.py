@@ -30,10 +30,10 @@ def decide(
     found = _animals(ordered, rules)
     animal: Literal["cat", "dog", "other"] = OTHER
     confidence = ordered[0].confidence if ordered else 0.0
-    doubt = None
-    if found:
-        animal, confidence = next(iter(found.items()))
-        doubt = _doubt(found, rules)
+    doubt = _doubt(found, rules) if found else None
+    for seen, most in list(found.items())[:1]:
+        if most >= rules.minimum_confidence:
+            animal, confidence = seen, most
     return Detection(
         animal=animal,
         confidence=confidence,
@@ -55,7 +55,7 @@ def not_looked_at(failure: DetectionFailure) -> Detection:
 
 
 def _animals(labels: Iterable[Label], rules: DetectorRules) -> dict[_Animal, float]:
-    """Return each animal that is seen and how surely, the surest first."""
+    """Return each animal that is noticed and how surely, the surest first."""
     found: dict[_Animal, float] = {}
     for animal, names in rules.animals.items():
         known = {name.casefold() for name in names}
@@ -64,7 +64,7 @@ def _animals(labels: Iterable[Label], rules: DetectorRules) -> dict[_Animal, flo
             for label in labels
             if any(name.casefold() in known for name in (label.name, *label.parents))
         ]
-        if sure and max(sure) >= rules.minimum_confidence:
+        if sure and max(sure) >= rules.noticed:
             found[animal] = max(sure)
     return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
 
@@ -77,6 +77,12 @@ def _doubt(found: Mapping[_Animal, float], rules: DetectorRules) -> _Doubt | Non
             Uncertainty.CLOSE_ANIMALS,
             f"The image shows a {animal} with a confidence of {confidence:.1f} and a {other} with"
             f" {less:.1f}: less than {rules.smallest_gap:g} lie between them.",
+        )
+    if confidence < rules.minimum_confidence:
+        return _Doubt(
+            Uncertainty.LOW_CONFIDENCE,
+            f"The image may show a {animal}, with a confidence of {confidence:.1f}; from"
+            f" {rules.minimum_confidence:g} on it is taken for one.",
         )
     if confidence < rules.certain_confidence:
         return _Doubt(

@@ -43,10 +43,9 @@ class Answering:
 
 def test_labels_come_with_parents_the_surest_first() -> None:
     client = Answering()
-    found = Rekognition(client).labels(Location("images", "previews/1.jpg"), most=25)
-    assert client.asked == [
-        {"Image": {"S3Object": {"Bucket": "images", "Name": "previews/1.jpg"}}, "MaxLabels": 25}
-    ]
+    found = Rekognition(client).labels(Location("images", "previews/1.jpg"), most=25, least=30)
+    image = {"S3Object": {"Bucket": "images", "Name": "previews/1.jpg"}}
+    assert client.asked == [{"Image": image, "MaxLabels": 25, "MinConfidence": 30}]
     assert [(each.name, each.confidence, each.parents) for each in found.labels] == [
         ("Cat", 98.25, ("Animal",)),
         ("Grass", 61.5, ("Plant",)),
@@ -56,8 +55,8 @@ def test_labels_come_with_parents_the_surest_first() -> None:
 
 def test_a_picture_that_is_not_in_s3_is_sent_along() -> None:
     client = Answering()
-    assert len(Rekognition(client).labels(b"jpeg", most=3).labels) == 2
-    assert client.asked == [{"Image": {"Bytes": b"jpeg"}, "MaxLabels": 3}]
+    assert len(Rekognition(client).labels(b"jpeg", most=3, least=0).labels) == 2
+    assert client.asked == [{"Image": {"Bytes": b"jpeg"}, "MaxLabels": 3, "MinConfidence": 0}]
 
 
 def test_faces_and_lines_of_text_come_as_boxes() -> None:
@@ -91,7 +90,7 @@ def test_every_error_of_the_service_is_translated(code: str, raised: type[Except
 
     rekognition = Rekognition(Failing())
     with pytest.raises(raised, match=code):
-        rekognition.labels(Location("images", "a"), most=1)
+        rekognition.labels(Location("images", "a"), most=1, least=0)
     with pytest.raises(raised, match=code):
         rekognition.faces(b"")
     with pytest.raises(raised, match=code):

@@ -68,10 +68,14 @@ def test_a_person_is_asked_where_two_animals_are_close() -> None:
     assert seen(Cat=95, Dog=85).uncertainty is None
 
 
-def test_an_animal_below_the_minimum_makes_no_doubt() -> None:
-    rules = DetectorRules(minimum_confidence=90, certain_confidence=90)
-    labels = [Label(name="Cat", confidence=95), Label(name="Dog", confidence=89)]
-    assert decide(labels, rules).uncertainty is None
+def test_an_animal_below_the_minimum_is_none_but_a_person_is_asked_if_it_is_noticed() -> None:
+    found = seen(Cat=49, House=51)
+    assert (found.animal, found.confidence) == ("other", 51)
+    assert found.uncertainty is Uncertainty.LOW_CONFIDENCE
+    assert found.reason == (
+        "The image may show a cat, with a confidence of 49.0; from 50 on it is taken for one."
+    )
+    assert seen(Cat=29, House=51).uncertainty is None
 
 
 def test_an_image_that_could_not_be_looked_at_is_another_one_with_a_reason() -> None:
@@ -103,10 +107,12 @@ def test_rules_hold_whatever_is_seen(
     assert found == decide(list(reversed(labels)), rules)
     assert (found.uncertainty is None) == (found.reason == "")
     assert set(found.labels) <= set(labels)
+    noticed = [value for value in best.values() if value >= min(minimum, 30)]
+    close = len(noticed) == 2 and max(noticed) - min(noticed) < gap
     if not strong:
-        assert (found.animal, found.uncertainty) == ("other", None)
+        assert found.animal == "other"
+        assert (found.uncertainty is not None) == bool(noticed)
         assert found.confidence == max((label.confidence for label in labels), default=0)
         return
     assert found.confidence == max(strong.values()) == strong[found.animal]  # type: ignore[index]
-    close = len(strong) == 2 and max(strong.values()) - min(strong.values()) < gap
     assert (found.uncertainty is not None) == (close or found.confidence < certain)

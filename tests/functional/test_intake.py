@@ -1,0 +1,281 @@
+"""Uploads through the deployed intake and detector, by every way in."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import urllib3
+from PIL import Image
+
+from tests.fakes import hostile, pictures
+from tests.fakes.colours import write_model
+from tests.fakes.pictures import encoded
+from tests.functional.platform import Deployed
+from tests.functional.waiting import PATIENCE_SECONDS, until
+from visionml.aws.mailbox import Mailbox, mailbox
+from visionml.contracts.images import ImageRecord, ProcessingStatus, image_id
+from visionml.contracts.intake import RefusalReason
+from visionml.errors import RequestRefused
+from visionml.local.rekognition.registered import register
+from visionml.local.state import Project
+from visionml.model import artefact
+from visionml.workbench import Session
+
+CAT, DOG, TREE = (180, 100, 100), (100, 180, 100), (100, 100, 180)
+BETWEEN = (171, 169, 60)
+"""As much a cat as a dog."""
+EXIF_GPS = 0x8825
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The platform, whose detector takes reddish images for cats and greenish ones for dogs."""
+
+    session: Session
+    told: Mailbox
+    """What people are told of uncertain images."""
+    ca_bundle: str
+
+    @property
+    def bucket(self) -> str:
+        return self.session.names.bucket("images", self.session.aws.account)
+
+    def drop(self, content: bytes, name: str, **metadata: str) -> str:
+        """Put an object below ``uploads/`` as anybody may, and return the image's id."""
+        key = f"uploads/{uuid4().hex}/{name}"
+        put = self.session.aws.s3.put_object(
+            Bucket=self.bucket, Key=key, Body=content, Metadata=metadata
+        )
+        return image_id(self.bucket, key, put["VersionId"])
+
+    def record(self, image: str) -> ImageRecord:
+        """Return an image's record once everything is done."""
+        self.session.images.wait([image], patience_seconds=PATIENCE_SECONDS)
+        return self.session.images.get(image)
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys of all versions below a prefix."""
+        found = self.session.aws.s3.list_object_versions(Bucket=self.bucket, Prefix=prefix)
+        return [version["Key"] for version in found.get("Versions", [])]
+
+    def alerts(self, image: str) -> list[dict[str, Any]]:
+        """Return what people were told of an image, at least once."""
+        self.told.wait(
+            lambda messages: any(each.body["image_id"] == image for each in messages),
+            seconds=PATIENCE_SECONDS,
+        )
+        return [each.body for each in self.told.messages if each.body["image_id"] == image]
+
+
+@pytest.fixture(scope="module")
+def intake(
+    platform: Deployed, local_project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Intake]:
+    session = platform.session
+    classes = ("cat", "dog", "palm_tree")
+    folder = write_model(tmp_path_factory.mktemp("labels"), size=32, classes=classes)
+    archive = artefact.pack(folder, folder.parent / f"{uuid4().hex}.tar.gz")
+    models = session.names.bucket("models", session.aws.account)
+    session.aws.s3.upload_file(str(archive), models, "labels/model.tar.gz")
+    register(local_project, artefact=f"s3://{models}/labels/model.tar.gz", version="colours")
+    topic = type(session.names).of_detector(session.settings).uncertain_topic
+    with mailbox(session.aws, "uncertain", topic=topic, source="visionml.none") as told:
+        bundle = platform.session.images.api._ca_bundle
+        assert bundle is not None
+        yield Intake(session, told, bundle)
+
+
+def plain(colour: tuple[int, int, int], *, side: int = 400) -> Image.Image:
+    """Return a picture of one colour, with a corner of another that metadata may turn."""
+    return Image.new("RGB", (side, side * 3 // 4), colour)
+
+
+def located(image: Image.Image) -> bytes:
+    """Return a JPEG that is to be turned by a quarter, and tells where it was taken."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "Maker of cameras"
+    exif.get_ifd(EXIF_GPS).update({1: "N", 2: (48.0, 8.0, 0.0), 3: "E", 4: (11.0, 34.0, 0.0)})
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", exif=exif, quality=90)
+    return buffer.getvalue()
+
+
+def test_a_drop_becomes_a_clean_image_in_the_folder_of_its_animal(intake: Intake) -> None:
+    image = intake.drop(located(plain(CAT)), "holiday.jpg", user="alice@example.org")
+    record = intake.record(image)
+    assert record.processing_status is ProcessingStatus.ORGANISED
+    assert (record.detected_animal, record.image_format) == ("cat", "jpeg")
+    assert record.confidence_score is not None
+    assert record.confidence_score > 80
+    assert record.label_model_version == "visionml-colours"
+    assert record.s3_location == f"s3://{intake.bucket}/cats/{image}.jpeg"
+    assert (record.width, record.height) == (300, 400)  # upright
+
+    clean = Image.open(io.BytesIO(intake.session.images.picture(image)))
+    assert clean.size == (300, 400)
+    assert not clean.getexif()
+    sizes = {
+        size: Image.open(io.BytesIO(intake.session.images.picture(image, size))).size
+        for size in (150, 300, 800)
+    }
+    assert sizes == {150: (113, 150), 300: (225, 300), 800: (300, 400)}
+    assert record.user_id is not None
+    assert record.user_id.startswith("u-")
+    item = json.dumps(record.item())
+    assert "alice" not in item
+    left = intake.keys("uploads/")
+    assert not [key for key in left if key.endswith("holiday.jpg")]
+    assert not intake.keys(f"accepted/{image}")
+
+
+def test_files_of_all_accepted_kinds_are_organised(intake: Intake) -> None:
+    dog, tree = plain(DOG), plain(TREE)
+    images = {
+        intake.drop(encoded(dog, "PNG"), "dog.png"): "dog",
+        intake.drop(encoded(dog, "WEBP"), "dog.webp"): "dog",
+        intake.drop(encoded(tree, "JPEG"), "../../tree \N{EVERGREEN TREE}.txt"): "other",
+    }
+    for image, animal in images.items():
+        record = intake.record(image)
+        assert record.processing_status is ProcessingStatus.ORGANISED, record
+        assert record.detected_animal == animal
+
+
+def test_what_is_no_acceptable_image_goes_to_quarantine_with_its_reason(intake: Intake) -> None:
+    cases = {
+        "zip": (hostile.zipped(), RefusalReason.UNSUPPORTED),
+        "html": (hostile.HTML, RefusalReason.UNSUPPORTED),
+        "svg": (hostile.SVG, RefusalReason.UNSUPPORTED),
+        "bomb": (pictures.png_bomb(), RefusalReason.TOO_MANY_PIXELS),
+        "cut": (located(plain(CAT))[:900], RefusalReason.TRUNCATED),
+        "empty": (b"", RefusalReason.EMPTY),
+        "large": (located(plain(CAT)) + bytes(11 << 20), RefusalReason.TOO_MANY_BYTES),
+        "polyglot": (located(plain(CAT)) + hostile.zipped(), RefusalReason.POLYGLOT),
+    }
+    sent = {name: intake.drop(content, "x.jpg") for name, (content, _) in cases.items()}
+    for name, image in sent.items():
+        record = intake.record(image)
+        assert record.processing_status is ProcessingStatus.REFUSED, (name, record)
+        assert record.refusal is not None
+        assert record.refusal.reason is cases[name][1], (name, record.refusal)
+        stored = intake.session.aws.s3.get_object(Bucket=intake.bucket, Key=f"quarantine/{image}")
+        assert stored["Body"].read() == cases[name][0]
+        told = intake.session.aws.s3.get_object(
+            Bucket=intake.bucket, Key=f"quarantine/{image}.reason.json"
+        )
+        assert json.loads(told["Body"].read())["reason"] == record.refusal.reason
+        assert not intake.keys(f"previews/150/{image}")
+
+
+def test_uncertain_images_are_told_of_with_a_link_to_what_they_show(intake: Intake) -> None:
+    image = intake.drop(encoded(plain(BETWEEN), "PNG"), "either.png")
+    record = intake.record(image)
+    assert record.processing_status is ProcessingStatus.UNCERTAIN
+    (alert,) = intake.alerts(image)
+    assert alert["reason"]
+    assert alert["uncertainty"] == record.uncertainty
+    pool = urllib3.PoolManager(ca_certs=intake.ca_bundle)
+    shown = pool.request("GET", alert["preview_url"])
+    assert shown.status == 200
+    assert Image.open(io.BytesIO(shown.data)).size == (300, 225)
+
+
+def test_an_overwritten_upload_is_two_images(intake: Intake) -> None:
+    key = f"uploads/{uuid4().hex}/same.png"
+    images = []
+    for colour in (CAT, DOG):
+        body = encoded(plain(colour), "PNG")
+        put = intake.session.aws.s3.put_object(Bucket=intake.bucket, Key=key, Body=body)
+        images.append(image_id(intake.bucket, key, put["VersionId"]))
+    assert [intake.record(image).detected_animal for image in images] == ["cat", "dog"]
+    assert intake.keys(key) == []
+
+
+def test_an_event_told_twice_and_an_upload_that_is_gone_change_nothing(intake: Intake) -> None:
+    content = encoded(plain(CAT, side=200), "PNG")
+    image = intake.drop(content, "twice.png")
+    first = intake.record(image)
+    account = intake.session.aws.account
+    sqs: Any = intake.session.aws.client("sqs")
+    queue = sqs.get_queue_url(QueueName=intake.session.names.intake_queue)["QueueUrl"]
+    key = first.source.removeprefix(f"s3://{intake.bucket}/")
+
+    def event(version: str) -> str:
+        detail = {
+            "version": "0",
+            "bucket": {"name": intake.bucket},
+            "object": {"key": key, "size": len(content), "etag": "0" * 32, "version-id": version},
+            "request-id": "again",
+            "requester": account,
+            "reason": "PutObject",
+        }
+        return json.dumps(
+            {
+                "version": "0",
+                "id": str(uuid4()),
+                "detail-type": "Object Created",
+                "source": "aws.s3",
+                "account": account,
+                "time": "2026-11-20T10:00:00Z",
+                "region": intake.session.aws.region,
+                "resources": [f"arn:aws:s3:::{intake.bucket}"],
+                "detail": detail,
+            }
+        )
+
+    gone = "00000000000000000000000000000000"
+    sqs.send_message(QueueUrl=queue, MessageBody=event(gone))
+    vanished = intake.record(image_id(intake.bucket, key, gone))
+    assert vanished.processing_status is ProcessingStatus.VANISHED
+    assert intake.session.images.get(image) == first
+    until(lambda: _empty(sqs, queue))
+
+
+def _empty(sqs: Any, queue: str) -> bool:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    return all(int(found[name]) == 0 for name in names)
+
+
+def test_the_api_takes_images_and_tells_of_them(intake: Intake) -> None:
+    api = intake.session.images.api
+    user = f"bob-{uuid4().hex}"
+    sent = api.send(encoded(plain(CAT, side=240), "JPEG"), name="cat.jpg", user=user)
+    content = encoded(plain(DOG, side=240), "PNG")
+    posted = api.post(api.order("image/png", len(content), name="dog.png", user=user), content)
+    assert posted is not None
+    assert intake.record(sent).detected_animal == "cat"
+    assert intake.record(posted).detected_animal == "dog"
+
+    answer = api.get(sent)
+    assert set(answer.preview_urls) == {"150", "300", "800"}
+    pool = urllib3.PoolManager(ca_certs=intake.ca_bundle)
+    assert pool.request("GET", answer.preview_urls["150"]).status == 200
+    of_user = [record.image_id for record in api.pages(user=user, limit=1)]
+    assert sorted(of_user) == sorted([sent, posted])
+    dogs = api.list(user=user, label="dog").images
+    assert [record.image_id for record in dogs] == [posted]
+    assert dogs[0].user_id != user
+
+
+def test_the_api_refuses_with_a_reason(intake: Intake, tmp_path: Path) -> None:
+    api = intake.session.images.api
+    form = api.order("image/png", 100)
+    with pytest.raises(RequestRefused):
+        api.post(form, bytes(101))
+    with pytest.raises(RequestRefused) as large:
+        api.order("image/png", 11 << 20)
+    assert large.value.status == 413
+    with pytest.raises(RequestRefused) as unknown:
+        api.get("0" * 32)
+    assert unknown.value.status == 404
+    for wrong in ({"status": "eaten"}, {"from_": "yesterday"}, {"limit": 0}, {"next": "x"}):
+        with pytest.raises(RequestRefused) as refused:
+            api.list(**wrong)
+        assert refused.value.status == 400, wrong
