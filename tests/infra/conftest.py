@@ -18,7 +18,7 @@ from visionml.contracts import settings  # noqa: E402
 from visionml.contracts.settings import Settings  # noqa: E402
 
 Resource = dict[str, Any]
-STACKS = ("Storage", "Network", "Monitoring", "Intake", "Training", "Serving")
+STACKS = ("Storage", "Network", "Monitoring", "Analytics", "Intake", "Training", "Serving")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ Synthesise = Callable[[str], Synthesised]
 OVERRIDES = {
     "images.upload_limit_bytes": "1000000",
     "intake.reserved_concurrency": "20",
+    "intake.tracing": "false",
     "lambda_architecture": "x86_64",
     "private_network": "true",
     "redaction.enabled": "true",

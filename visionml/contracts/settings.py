@@ -245,6 +245,8 @@ class IntakeSettings(_Record):
     reserved_concurrency: Positive | None = None
     maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 50
     """How many batches are worked on at once."""
+    tracing: bool = True
+    """By X-Ray."""
     link_seconds: Annotated[int, Field(ge=60, le=604_800)] = 3600
     """How long a signed link to a preview works at most."""
 

@@ -108,6 +108,7 @@ class Handlers(Construct):
         seconds: int,
         memory_mb: int,
         reserved_concurrency: int | None = None,
+        traced: bool = True,
     ) -> "ImageFunction":
         """Return the function that runs a handler such as ``package.module.handler`` in an image.
 
@@ -124,6 +125,7 @@ class Handlers(Construct):
             seconds=seconds,
             memory_mb=memory_mb,
             reserved_concurrency=reserved_concurrency,
+            traced=traced,
             placement=self.placement,
         )
 
@@ -145,6 +147,7 @@ class LambdaFunction(Construct):
         memory_mb: int,
         reserved_concurrency: int | None,
         placement: Placement | None,
+        traced: bool = True,
     ) -> None:
         super().__init__(scope, id)
         name = shared.names.function(module)
@@ -169,7 +172,7 @@ class LambdaFunction(Construct):
             "environment": environment.variables(),
             "role": self.role,
             "log_group": logs,
-            "tracing": Tracing.ACTIVE,
+            "tracing": Tracing.ACTIVE if traced else Tracing.DISABLED,
             "timeout": Duration.seconds(seconds),
             "memory_size": memory_mb,
             "reserved_concurrent_executions": reserved_concurrency,

@@ -84,6 +84,7 @@ class IntakeFunctions(Construct):
             seconds=settings.intake.seconds,
             memory_mb=settings.intake.memory_mb,
             reserved_concurrency=settings.intake.reserved_concurrency,
+            traced=settings.intake.tracing,
         )
         role = receiver.role
         self._buckets.let_take(role, "images", prefix=UPLOADS)
