@@ -3,9 +3,6 @@
 
 import base64
 import bisect
-import functools
-import logging
-import time
 import dataclasses
 import itertools
 import json
@@ -15,16 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ministack.core.concurrency import esm_wake
-from ministack.services import kinesis, kms, lambda_svc, sqs
+from ministack.services import kinesis, lambda_svc
 
-from visionml.errors import AccessDenied
-from visionml.local.internals.iam import enforce
 from visionml.local.internals.scope import account, region, scope
-
-log = logging.getLogger("visionml.local")
-
-_CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-_ASK_AGAIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -183,39 +173,3 @@ def _mapping(record: dict[str, Any]) -> StreamMapping | None:
     if function is None or not stream or stream["StreamStatus"] != "ACTIVE":
         return None
     return StreamMapping(record, account(), region(), function, stream["shards"])
-
-
-def read_queues_as_roles() -> None:
-    """Let mappings take messages of those queues alone that their function's role may read.
-
-    AWS refuses to create others; here they stand still, and say so.
-    """
-    allowed = lambda_svc._sqs_esm_concurrency
-
-    @functools.wraps(allowed)
-    def asked(esm: dict[str, Any], *rest: Any) -> int:
-        _function, config, *_ = rest
-        role, queue = str(config.get("Role", "")), str(esm.get("EventSourceArn", ""))
-        reason = _denied(account(), region(), role, queue, int(time.time() / _ASK_AGAIN_SECONDS))
-        if reason is None:
-            return int(allowed(esm, *rest))
-        if esm.get("LastProcessingResult") != reason:
-            esm["LastProcessingResult"] = reason
-            log.warning("The mapping of %s stands still: %s", config.get("FunctionName"), reason)
-        return 0
-
-    lambda_svc._sqs_esm_concurrency = asked
-
-
-@functools.lru_cache(maxsize=256)
-def _denied(_account: str, _region: str, role: str, queue_arn: str, _turn: int) -> str | None:
-    try:
-        for action in _CONSUME:
-            enforce(role, action, queue_arn)
-        queue = sqs._queue_by_arn(queue_arn)
-        key = kms._resolve_key(queue["attributes"].get("KmsMasterKeyId")) if queue else None
-        if key:
-            enforce(role, "kms:Decrypt", key["Arn"])
-    except AccessDenied as refused:
-        return f"PROBLEM: {refused.message}"
-    return None
