@@ -204,8 +204,8 @@ class Seeing:
     def __init__(self, *labels: Label) -> None:
         self.found = labels
 
-    def labels(self, where: Location, *, most: int) -> Labels:
-        self.asked = (where, most)
+    def labels(self, where: Location, *, most: int, least: float) -> Labels:
+        self.asked = (where, most, least)
         return Labels(self.found, "3.0")
 
 
@@ -217,7 +217,7 @@ def test_the_processor_shows_the_engine_a_preview_and_decides(
     order = order_of(accepted())
     answer = module.handler(order.model_dump(mode="json"), context)
     found = Detection.model_validate(answer)
-    assert engine.asked == (Location("images", order.picture), 25)
+    assert engine.asked == (Location("images", order.picture), 25, 30)
     assert (found.animal, found.uncertainty, found.label_model_version) == ("cat", None, "3.0")
 
 
