@@ -31,9 +31,9 @@ def decide(
     animal: Literal["cat", "dog", "other"] = OTHER
     confidence = ordered[0].confidence if ordered else 0.0
     doubt = _doubt(found, rules) if found else None
-    for seen, most in list(found.items())[:1]:
-        if most >= rules.minimum_confidence:
-            animal, confidence = seen, most
+    surest = next(iter(found.items()), None)
+    if surest is not None and surest[1] >= rules.minimum_confidence:
+        animal, confidence = surest
     return Detection(
         animal=animal,
         confidence=confidence,
