@@ -22,7 +22,7 @@ def template(*, most: str, priority: int, command: list[str], tag: str) -> str:
         "Environment": {
             "Type": "AWS::Batch::ComputeEnvironment",
             "Properties": {
-                "Type": "MANAGED",
+                "Type": "managed",
                 "ComputeResources": {"Type": "SPOT", "MaxvCpus": most, **network},
                 "ReplaceComputeEnvironment": False,
                 "Tags": {"stage": tag},

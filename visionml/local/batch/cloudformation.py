@@ -50,7 +50,11 @@ class Types:
     ) -> Provisioned:
         """AWS::Batch::ComputeEnvironment."""
         named = _named(properties, "ComputeEnvironmentName", logical_id, stack)
+        policy = named.pop("UpdatePolicy", None)  # the operation has none
         arn = self._do("CreateComputeEnvironment", named)["computeEnvironmentArn"]
+        if policy:
+            given = {"ComputeEnvironment": arn, "UpdatePolicy": policy}
+            self._do("UpdateComputeEnvironment", given)
         return Provisioned(arn, {"ComputeEnvironmentArn": arn})
 
     def update_environment(

@@ -42,9 +42,7 @@ def parse(
 
 def checked(operation: str, document: Any) -> dict[str, Any]:
     """Return a request, checked against its shape."""
-    for rule in _rules(document):
-        if isinstance(rule.get("action"), str):  # Batch takes it in any case
-            rule["action"] = rule["action"].upper()
+    document = _cased(_shape(operation, "input_shape"), document)
     try:
         return wire.checked(operation, document, service=SERVICE)
     except Fault as fault:
@@ -110,10 +108,17 @@ def _renamed(shape: Any, value: Any, case: Any) -> Any:
     return value
 
 
-def _rules(document: Any) -> list[dict[str, Any]]:
-    strategy = document.get("retryStrategy") if isinstance(document, dict) else None
-    rules = strategy.get("evaluateOnExit") if isinstance(strategy, dict) else None
-    return [rule for rule in rules or [] if isinstance(rule, dict)]
+def _cased(shape: Any, value: Any) -> Any:
+    """Return a request with the model's own spelling of enumerated values: any case is taken."""
+    if shape.type_name == "structure" and isinstance(value, dict):
+        members = shape.members
+        return {k: _cased(members[k], v) if k in members else v for k, v in value.items()}
+    if shape.type_name == "list" and isinstance(value, list):
+        return [_cased(shape.member, item) for item in value]
+    if shape.type_name == "string" and isinstance(value, str):
+        known = {each.upper(): each for each in shape.enum}
+        return known.get(value.upper(), value)
+    return value
 
 
 @cache
