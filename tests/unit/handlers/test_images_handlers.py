@@ -217,7 +217,7 @@ def test_the_processor_shows_the_engine_a_preview_and_decides(
     order = order_of(accepted())
     answer = module.handler(order.model_dump(mode="json"), context)
     found = Detection.model_validate(answer)
-    assert engine.asked == (Location("images", order.picture), 25, 30)
+    assert engine.asked == (Location("images", order.picture), 25, 30.0)
     assert (found.animal, found.uncertainty, found.label_model_version) == ("cat", None, "3.0")
 
 
