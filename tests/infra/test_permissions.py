@@ -22,6 +22,8 @@ WITHOUT_RESOURCES = {
     "rekognition:DetectFaces",
     "rekognition:DetectLabels",
     "rekognition:DetectText",
+    # how crawlers encrypt
+    "glue:GetSecurityConfiguration",
     # X-Ray
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",

@@ -8,6 +8,7 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from visionml.cdk.aspects import tag
+from visionml.cdk.stacks.analytics import AnalyticsStack
 from visionml.cdk.stacks.intake import IntakeStack
 from visionml.cdk.stacks.monitoring import MonitoringStack
 from visionml.cdk.stacks.network import NetworkStack
@@ -31,6 +32,7 @@ def build(
     storage = StorageStack(app, settings=settings)
     network = NetworkStack(app, settings=settings, storage=storage)
     monitoring = MonitoringStack(app, settings=settings, storage=storage)
+    AnalyticsStack(app, settings=settings, storage=storage)
     for stack in (IntakeStack, TrainingStack, ServingStack):
         stack(app, settings=settings, storage=storage, network=network, monitoring=monitoring)
     tag(app, settings)

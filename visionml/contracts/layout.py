@@ -12,6 +12,9 @@ bucket ``images``     ``uploads/`` whatever is sent, until intake has looked;
                       ``quarantine/{image}`` and ``quarantine/{image}.reason.json``;
                       ``accepted/{image}.{format}``, clean, until the detector has looked;
                       ``cats/``, ``dogs/``, ``others/``; ``previews/{size}/{image}.jpg``
+bucket ``results``    the tables of `visionml.contracts.tables` by ``date=``; ``events-errors/``
+                      what did not fit them; ``shared/{folder}/`` what people put there for a
+                      crawler; ``queries/`` Athena's results, for a week
 bucket ``originals``  ``{image}``, as sent, where redaction keeps what it has hidden
 ====================  ===========================================================
 """
@@ -32,6 +35,9 @@ UPLOADS = "uploads/"
 QUARANTINE = "quarantine/"
 ACCEPTED = "accepted/"
 PREVIEWS = "previews/"
+EVENT_ERRORS = "events-errors/"
+SHARED = "shared/"
+QUERY_RESULTS = "queries/"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _NAME_CHARACTERS = 100

@@ -128,6 +128,21 @@ class Names:
         return self.name("predictions")
 
     @property
+    def delivery_stream(self) -> str:
+        """The Firehose stream that delivers events of answers to S3."""
+        return self.name("inference-events")
+
+    @property
+    def analytics_database(self) -> str:
+        """The Glue database; Athena asks for quotes around names with hyphens."""
+        return self.name("analytics").replace("-", "_")
+
+    @property
+    def analytics_workgroup(self) -> str:
+        """The Athena workgroup, and the crawler of what people share."""
+        return self.name("analytics")
+
+    @property
     def images_table(self) -> str:
         """The DynamoDB table of the images that intake has seen."""
         return self.name("images")

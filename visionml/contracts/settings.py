@@ -172,6 +172,9 @@ class AlarmSettings(_Record):
     """How long requests may wait in their stream."""
     stream_failures: Annotated[int, Field(ge=0)] = 10
     """Requests of the stream that end as failures, in five minutes."""
+    delivery_age_seconds: Annotated[int, Field(ge=1000)] = 1800
+    """How long events of answers may wait for their delivery to S3; Firehose gathers them for
+    ``analytics.buffer_seconds``, 900 at most."""
     email: str | None = None
 
 
@@ -220,6 +223,17 @@ class StreamSettings(_Record):
     """How often Lambda hands over again what the consumer gave back or broke at."""
     maximum_age_seconds: Annotated[int, Field(ge=60, le=72_000)] = 3600
     """How long after its arrival a request may be answered; then it has failed."""
+
+
+class AnalyticsSettings(_Record):
+    """The delivery of events to S3, and the queries on them."""
+
+    buffer_seconds: Annotated[int, Field(ge=0, le=900)] = 300
+    """How long Firehose gathers events at most."""
+    buffer_megabytes: Annotated[int, Field(ge=64, le=128)] = 64
+    """How much it gathers at most; what becomes Parquet needs 64 at least."""
+    scanned_bytes_limit: Annotated[int, Field(ge=10_000_000)] = 10 * 1024**3
+    """How much a query may read; Athena takes no limit below 10 MB."""
 
 
 class ImageSettings(_Record):
@@ -307,6 +321,7 @@ class Settings(_Record):
     alarms: AlarmSettings = AlarmSettings()
     retention: RetentionSettings = RetentionSettings()
     stream: StreamSettings = StreamSettings()
+    analytics: AnalyticsSettings = AnalyticsSettings()
     images: ImageSettings = ImageSettings()
     intake: IntakeSettings = IntakeSettings()
     redaction: RedactionSettings = RedactionSettings()

@@ -123,6 +123,11 @@ RECORDED: dict[str, Recorded] = {
     "AWS::EC2::SubnetNetworkAclAssociation": Recorded(
         _PACKETS, _id("aclassoc"), {"AssociationId": _same}, ("SubnetId", "NetworkAclId")
     ),
+    "AWS::Glue::SecurityConfiguration": Recorded(
+        "Crawlers and jobs encrypt nothing by it.",
+        _named("Name"),
+        replaced_by=("EncryptionConfiguration", "Name"),
+    ),
     "AWS::WAFv2::LoggingConfiguration": Recorded(
         "Requests are not inspected, so none are logged.",
         _named("ResourceArn"),

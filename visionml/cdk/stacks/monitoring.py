@@ -8,7 +8,7 @@ from constructs import Construct
 
 from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.stacks.storage import StorageStack
-from visionml.cdk.units import intake_signals, stream_signals
+from visionml.cdk.units import analytics_signals, intake_signals, stream_signals
 from visionml.cdk.units.alarms import Alarms
 from visionml.cdk.units.api_logging import ApiLogging
 from visionml.cdk.units.dashboard import OperationsDashboard
@@ -36,6 +36,7 @@ class MonitoringStack(PlatformStack):
         watched = [
             *signals(settings, self.names, account=self.account),
             *stream_signals.signals(settings, self.names),
+            *analytics_signals.signals(settings, self.names),
             *intake_signals.signals(settings, account=self.account),
         ]
         self.alarms = Alarms(

@@ -31,13 +31,24 @@ from visionml.cdk.units.permissions import (
     write_objects,
 )
 from visionml.contracts.detector import FOLDERS
-from visionml.contracts.layout import ACCEPTED, INFERENCE_UPLOADS, PREVIEWS, QUARANTINE, UPLOADS
+from visionml.contracts.layout import (
+    ACCEPTED,
+    INFERENCE_UPLOADS,
+    PREVIEWS,
+    QUARANTINE,
+    QUERY_RESULTS,
+    UPLOADS,
+)
 from visionml.contracts.names import Names
 from visionml.contracts.settings import RetentionSettings, Settings
 
 _NONCURRENT_DAYS = 30
 _UPLOADS_DAYS = 7
 """Intake deletes what it has looked at; what is left is what it could not."""
+
+
+_QUERIES_DAYS = 7
+"""Whoever wants a result for longer asks again."""
 
 
 class Buckets(Construct):
@@ -65,7 +76,12 @@ class Buckets(Construct):
             "Datasets", key=keys.images, expire_days=keep.images_days, expire_prefix="prepared/"
         )
         self.models = self._bucket("Models", key=keys.models)
-        self.results = self._bucket("Results", key=keys.records, expire_days=keep.results_days)
+        self.results = self._bucket(
+            "Results",
+            key=keys.records,
+            expire_days=keep.results_days,
+            rules=[_expiring(QUERY_RESULTS, _QUERIES_DAYS)],
+        )
         self.images = self._bucket("Images", key=keys.images, rules=image_rules(keep))
         self.originals = self._bucket(
             "Originals", key=keys.originals, expire_days=keep.originals_days, noncurrent_days=1
