@@ -6,8 +6,8 @@
 
 A session's attributes are desks: ``stacks``, ``images``, ``detector``, ``datasets``, ``runs``,
 ``tuning``, ``studio``, ``models``, ``deployments``, ``endpoint``, ``api``, ``predictions``,
-``acceptance``, ``experiments``, ``lineage``, ``alarms``, ``traffic`` and ``drill``. Every
-environment offers the same; only here, and in the command line, is it decided whether an
+``acceptance``, ``streams``, ``experiments``, ``lineage``, ``alarms``, ``traffic`` and ``drill``.
+Every environment offers the same; only here, and in the command line, is it decided whether an
 environment is the embedded AWS or an account.
 """
 
@@ -38,6 +38,7 @@ from visionml.desks.platform import Platform, Say
 from visionml.desks.predictions import Predictions
 from visionml.desks.runs import Runs
 from visionml.desks.stacks import Deployer, OnProgress, Progress, Stacks
+from visionml.desks.streams import Streams
 from visionml.desks.studio import Studio
 from visionml.desks.traffic import Traffic
 from visionml.desks.tuning import Tuning
@@ -69,6 +70,7 @@ class Session:
         self.api = Api(platform)
         self.predictions = Predictions(self.api)
         self.acceptance = Acceptance(self.api)
+        self.streams = Streams(platform)
         self.experiments = Experiments(
             platform, endpoint=self.endpoint, api=self.api, predictions=self.predictions
         )

@@ -17,6 +17,7 @@ from visionml.cli.images import forget, images, upload
 from visionml.cli.local import local
 from visionml.cli.models import evaluate, lineage, predict
 from visionml.cli.stacks import deploy, destroy, synth
+from visionml.cli.stream import stream
 from visionml.cli.training import train
 from visionml.errors import VisionmlError
 
@@ -45,6 +46,7 @@ app.command(rich_help_panel="Models")(traffic)
 app.command(rich_help_panel="Models")(deployments)
 app.command(rich_help_panel="Models")(predict)
 app.add_typer(api, rich_help_panel="Models")
+app.add_typer(stream, rich_help_panel="Models")
 app.command(rich_help_panel="Models")(lineage)
 
 

@@ -53,8 +53,8 @@ class Outcome(StrEnum):
     """It had ended before."""
 
 
-class _Malformed(Exception):
-    """A record is no request."""
+class Malformed(Exception):
+    """A record is no request, and never will be."""
 
     def __init__(self, code: str, message: str, *, prediction_id: str = "") -> None:
         super().__init__(message)
@@ -103,7 +103,7 @@ class Consumer:
     def _end(self, record: Received) -> Outcome:
         try:
             request = request_of(record.data)
-        except _Malformed as error:
+        except Malformed as error:
             return self._malformed(record, error)
         with self._locks[hash(request.prediction_id) % len(self._locks)]:
             return self._settle(record, request)
@@ -168,7 +168,7 @@ class Consumer:
         )
         return Outcome.FAILED if ended else Outcome.REPEATED
 
-    def _malformed(self, record: Received, error: _Malformed) -> Outcome:
+    def _malformed(self, record: Received, error: Malformed) -> Outcome:
         """Fail the prediction that is waited for, if there is one; else record the record."""
         kept = self.predictions.find(error.prediction_id) if error.prediction_id else None
         if kept is not None:
@@ -189,21 +189,27 @@ class Consumer:
 
 
 def request_of(data: bytes) -> InferenceRequest:
-    """Return the request that a record holds."""
+    """Return the request that a record holds.
+
+    Raises
+    ------
+    Malformed
+        It holds none.
+    """
     if len(data) > LARGEST_BYTES:
         message = f"The record has {len(data):,} bytes; a request has at most {LARGEST_BYTES:,}."
-        raise _Malformed("record_too_large", message)
+        raise Malformed("record_too_large", message)
     try:
         value: Any = json.loads(data)
     except (ValueError, RecursionError):
-        raise _Malformed("record_no_json", "The record is no JSON.") from None
+        raise Malformed("record_no_json", "The record is no JSON.") from None
     try:
         return InferenceRequest.model_validate(value)
     except ValidationError as error:
         fields = ", ".join(sorted({".".join(map(str, each["loc"])) for each in error.errors()}))
     found = value.get("prediction_id") if isinstance(value, dict) else None
     known = isinstance(found, str) and 0 < len(found) <= LONGEST_PREDICTION_ID
-    raise _Malformed(
+    raise Malformed(
         "record_no_request",
         f"The record is no request: {fields or 'it is no object'}.",
         prediction_id=str(found) if known else "",

@@ -96,6 +96,10 @@ class Truths:
             for event in events
         )
 
+    def knows(self, prediction_id: str) -> bool:
+        """Tell whether an answer is kept."""
+        return self._table.get(_partition(prediction_id), _ANSWER) is not None
+
     def tell(self, prediction_id: str, label: str, *, classes: Classes) -> ToldTruth:
         """Write what an image really shows; telling the same again changes nothing.
 
