@@ -68,6 +68,13 @@ class Intake:
         found = client.receive_message(QueueUrl=self.out[queue], MaxNumberOfMessages=10)
         return [json.loads(each["Body"]) for each in found.get("Messages", [])]
 
+    def waiting(self) -> int:
+        """Return how many messages wait in the queue."""
+        name = "ApproximateNumberOfMessages"
+        client = self.aws.client("sqs")
+        found = client.get_queue_attributes(QueueUrl=self.out["Queue"], AttributeNames=[name])
+        return int(found["Attributes"][name])
+
     def counted(self, namespace: str, name: str, **dimensions: str) -> float:
         """Return the sum of a metric so far."""
         now = datetime.now(UTC)
@@ -137,6 +144,29 @@ def test_a_mapping_runs_as_many_batches_at_once_as_it_may_and_no_more(intake: In
     table = intake.aws.client("dynamodb")
     key: Any = {"ImageID": {"S": "seen-3"}, "Timestamp": {"S": "-"}}
     assert "Item" not in table.get_item(TableName=intake.out["Table"], Key=key)
+
+
+def test_a_mapping_stands_still_while_the_functions_role_may_not_read_its_queue(
+    intake: Intake,
+) -> None:
+    functions, iam = intake.aws.client("lambda"), intake.aws.client("iam")
+    arn = functions.get_function_configuration(FunctionName=intake.out["Function"])["Role"]
+    role = arn.rsplit("/", 1)[1]
+    policy: Any = {"Effect": "Deny", "Action": "sqs:ReceiveMessage", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [policy]})
+    iam.put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=document)
+
+    def said() -> str:
+        found = functions.get_event_source_mapping(UUID=intake.out["Mapping"])
+        return str(found["LastProcessingResult"])
+
+    try:
+        assert "explicit deny" in until(lambda: said().startswith("PROBLEM") and said())
+        version = intake.drop("cat.jpg")
+        until(lambda: intake.waiting() == 1)
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="deny")
+    assert intake.item(version)
 
 
 def test_a_queue_whose_policy_or_key_is_silent_about_events_gets_none(intake: Intake) -> None:

@@ -1,4 +1,4 @@
-"""What EventBridge does with events of S3, and with events that a rule's queue does not take."""
+"""What becomes of S3's events: queues that take them, and functions that may read those."""
 
 import logging
 
@@ -12,6 +12,7 @@ def install() -> None:
     """Do it from now on."""
     ministack.name_object_versions()
     ministack.ask_queues(_report)
+    ministack.read_queues_as_roles()
 
 
 def _report(undelivered: Undelivered) -> None:

@@ -68,6 +68,7 @@ from visionml.local.internals.mappings import (
     wake_mappings,
 )
 from visionml.local.internals.parameters import ParameterChange, on_parameter_change
+from visionml.local.internals.queues import read_queues_as_roles
 from visionml.local.internals.requests import Asked, answer_instead
 from visionml.local.internals.scope import (
     account,
