@@ -185,7 +185,13 @@ def test_a_job_that_fits_nowhere_says_so_and_can_be_cancelled(world: World) -> N
     reason = until(lambda: world.job(stuck).get("statusReason"))
     assert reason.startswith("MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - ")
     assert world.job(behind)["status"] == "RUNNABLE"
-    world.batch.cancel_job(jobId=stuck, reason="Too large")
+    snapshot = world.batch.get_job_queue_snapshot(jobQueue=queue)["frontOfQueue"]
+    assert [each["jobArn"] for each in snapshot["jobs"]] == [
+        world.job(stuck)["jobArn"],
+        world.job(behind)["jobArn"],
+    ]
+    done = world.batch.cancel_jobs(jobs=[stuck], reason="Too large")
+    assert (done["successful"], done["errors"]) == ([stuck], [])
     job = world.ended(stuck)
     assert (job["status"], job["statusReason"], job["isCancelled"]) == ("FAILED", "Too large", True)
     assert world.ended(behind)["status"] == "SUCCEEDED"

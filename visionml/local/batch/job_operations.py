@@ -3,8 +3,9 @@
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from itertools import islice
 
-from visionml.local.batch.core import Definition, Job, Queue
+from visionml.local.batch.core import Definition, Job, Queue, milliseconds
 from visionml.local.batch.faults import client, invalid, not_offered
 from visionml.local.batch.paging import page
 from visionml.local.batch.retries import fits
@@ -16,6 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _ARRAY = range(2, 10001)
 _MOST_DEPENDENCIES = 20
 _MOST_DESCRIBED = 100
+_MOST_AT_ONCE = 50
 _REFUSED = {
     "shareIdentifier": "fair-share scheduling (shareIdentifier)",
     "schedulingPriorityOverride": "fair-share scheduling (schedulingPriorityOverride)",
@@ -92,6 +94,40 @@ def terminate(world: World, caller: Caller, request: Document) -> Document:
     if job is not None and not job.ended.is_set():
         world.dispatcher.terminate(job, request["reason"])
     return {}
+
+
+def cancel_many(world: World, caller: Caller, request: Document) -> Document:
+    """CancelJobs."""
+    return _many(world, caller, request, cancel)
+
+
+def terminate_many(world: World, caller: Caller, request: Document) -> Document:
+    """TerminateJobs."""
+    return _many(world, caller, request, terminate)
+
+
+def _many(
+    world: World,
+    caller: Caller,
+    request: Document,
+    one: Callable[[World, Caller, Document], Document],
+) -> Document:
+    if len(request["jobs"]) > _MOST_AT_ONCE:
+        raise invalid(f"At most {_MOST_AT_ONCE} jobs can be given")
+    for each in request["jobs"]:
+        one(world, caller, {"jobId": each, "reason": request["reason"]})
+    return {"successful": list(request["jobs"]), "errors": []}
+
+
+def front(world: World, caller: Caller, request: Document) -> Document:
+    """GetJobQueueSnapshot: the first runnable jobs of a queue."""
+    with world.state.lock:
+        queue = world.state.queue(caller.scope, request["jobQueue"])
+        jobs = [
+            {"jobArn": job.arn, "earliestTimeAtPosition": job.created}
+            for job in islice(queue.line, _MOST_DESCRIBED)
+        ]
+    return {"frontOfQueue": {"jobs": jobs, "lastUpdatedAt": milliseconds()}}
 
 
 def _made(caller: Caller, request: Document, queue: Queue, definition: Definition) -> Job:

@@ -15,9 +15,11 @@ _MEMBERS = {
     "RegisterJobDefinition": ("job-definition", "jobDefinitionName"),
     "DeregisterJobDefinition": ("job-definition", "jobDefinition"),
     "SubmitJob": ("job-definition", "jobDefinition"),
+    "GetJobQueueSnapshot": ("job-queue", "jobQueue"),
     "CancelJob": ("job", "jobId"),
     "TerminateJob": ("job", "jobId"),
 }
+_BULK = {"CancelJobs": "CancelJob", "TerminateJobs": "TerminateJob"}
 _TAGGED = ("Create", "Register", "Submit")
 
 
@@ -25,7 +27,7 @@ def required(operation: str, request: Document, scope: Scope) -> Iterator[tuple[
     """Yield the (action, resource ARN) pairs that a request needs, as AWS asks for them."""
     arns = list(_resources(operation, request, scope))
     for arn in arns:
-        yield f"batch:{operation}", arn
+        yield f"batch:{_BULK.get(operation, operation)}", arn
     if request.get("tags") and operation.startswith(_TAGGED):
         yield (
             "batch:TagResource",
@@ -34,7 +36,9 @@ def required(operation: str, request: Document, scope: Scope) -> Iterator[tuple[
 
 
 def _resources(operation: str, request: Document, scope: Scope) -> Iterator[str]:
-    if operation in _MEMBERS:
+    if operation in _BULK:
+        yield from (_arn(scope, "job", each) for each in request["jobs"])
+    elif operation in _MEMBERS:
         kind, member = _MEMBERS[operation]
         yield _arn(scope, kind, request[member])
     elif "resourceArn" in request:

@@ -28,6 +28,7 @@ _EC2_ONLY = (
     "spotIamFleetRole",
 )
 _MOST_ENVIRONMENTS = 3
+_TIME_LIMITS = range(600, 86401)
 _CANCELLED = "The job queue was deleted"
 
 
@@ -167,6 +168,9 @@ def _settle(world: World, queue: Queue, request: Document) -> None:
         raise invalid(f"computeEnvironmentOrder must have 1 to {_MOST_ENVIRONMENTS} items")
     if len({each["order"] for each in order}) != len(order):
         raise invalid("Orders of compute environments must be unique")
+    for action in request.get("jobStateTimeLimitActions", []):
+        if action["maxTimeSeconds"] not in _TIME_LIMITS or action["action"] != "CANCEL":
+            raise invalid("jobStateTimeLimitActions cancel jobs after 600 to 86400 seconds")
     found = [_known(world, queue.scope, each["computeEnvironment"]) for each in order]
     if len({each.kind in FARGATE for each in found}) > 1:
         raise invalid("Fargate and EC2 compute environments cannot be mixed in a job queue")

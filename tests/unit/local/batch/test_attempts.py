@@ -11,7 +11,7 @@ from visionml.local.batch.core import Halt
 from visionml.local.batch.retries import Ending
 from visionml.local.containers import Container, Launch, Runtime
 
-STUBBORN = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.05; done"
+STUBBORN = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
 
 
 @pytest.fixture
@@ -59,7 +59,6 @@ def test_a_program_that_stays_is_killed_after_its_grace(runtime: Runtime, tmp_pa
     halt = Halt(Ending(status_reason="Enough", final=True), 0.3)
     ending = supervise(program.container, seconds=None, halt=lambda: halt)
     assert ending == Ending(137, status_reason="Enough", final=True)
-    assert program.lines == ["ready", "asked"]
 
 
 def test_an_interrupted_attempt_has_no_exit_code(runtime: Runtime, tmp_path: Path) -> None:
