@@ -22,6 +22,8 @@ HASH_INDEX = "HashIndex"
 
 PAGE_IMAGES = 50
 LARGEST_PAGE = 200
+USER_CHARACTERS = 256
+"""The longest name of a user."""
 USER_HEADER = "x-user-id"
 """Names who an image in the body of ``POST /upload`` belongs to."""
 NAME_HEADER = "x-file-name"
@@ -134,7 +136,7 @@ class UploadOrder(BaseModel):
     content_type: Literal["image/jpeg", "image/png", "image/webp"]
     bytes: Annotated[int, Field(ge=1, strict=True)]
     name: Annotated[str, Field(max_length=1024)] = ""
-    user: Annotated[str, Field(max_length=256)] = ""
+    user: Annotated[str, Field(max_length=USER_CHARACTERS)] = ""
     """Who the image belongs to; only a pseudonym of it is kept."""
 
 

@@ -11,7 +11,7 @@ from visionml.aws import secrets
 from visionml.aws.bucket import Bucket
 from visionml.aws.session import Aws
 from visionml.contracts.environment import UploadReceiverEnvironment
-from visionml.contracts.images import NAME_HEADER, USER_HEADER, UploadOrder
+from visionml.contracts.images import NAME_HEADER, USER_CHARACTERS, USER_HEADER, UploadOrder
 from visionml.contracts.inference import INLINE_IMAGE_BYTES, JSON_TYPE
 from visionml.errors import RequestRefused
 from visionml.handlers.answering import Reply, answering, body_of
@@ -61,11 +61,14 @@ def handler(request: APIGatewayProxyEvent) -> Reply:
         )
     inline = min(environment.upload_limit_bytes, INLINE_IMAGE_BYTES)
     check_size(len(body), inline, ORDER_HINT if inline < environment.upload_limit_bytes else "")
-    taken = uploads.take(
-        body,
-        kind,
-        name=unquote(request.headers.get(NAME_HEADER, "")),
-        user=unquote(request.headers.get(USER_HEADER, "")),
-    )
+    name, user = (unquote(request.headers.get(each, "")) for each in (NAME_HEADER, USER_HEADER))
+    if len(user) > USER_CHARACTERS:
+        raise RequestRefused(
+            f"The header {USER_HEADER} names a user in {len(user):,} characters.",
+            code="invalid_header",
+            status=400,
+            hint=f"Send {USER_CHARACTERS} at most.",
+        )
+    taken = uploads.take(body, kind, name=name, user=user)
     count("UploadsTaken")
     return Reply(202, taken, {"Location": f"/images/{taken.image_id}"})

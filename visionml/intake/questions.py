@@ -16,6 +16,7 @@ from visionml.contracts.images import (
     LARGEST_PAGE,
     PAGE_IMAGES,
     STATUS_INDEX,
+    USER_CHARACTERS,
     USER_INDEX,
     ProcessingStatus,
 )
@@ -35,7 +36,6 @@ PARAMETERS = (*_FILTERS, "from", "to", "limit", "next")
 _EARLIEST, _LATEST = "0", "9"
 _IMAGE_ID = re.compile(r"[0-9a-f]{32}")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
-_USER_CHARACTERS = 256
 
 
 class Question(NamedTuple):
@@ -119,8 +119,8 @@ def _sha256(text: str) -> str:
 
 
 def _user(text: str, pseudonyms: Pseudonyms) -> str:
-    if len(text) > _USER_CHARACTERS or not (found := pseudonyms.of(text)):
-        raise _bad("user", "names nobody", f"Send 1 to {_USER_CHARACTERS} characters.")
+    if len(text) > USER_CHARACTERS or not (found := pseudonyms.of(text)):
+        raise _bad("user", "names nobody", f"Send 1 to {USER_CHARACTERS} characters.")
     return found
 
 

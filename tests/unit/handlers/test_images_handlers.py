@@ -118,6 +118,15 @@ def test_what_cannot_be_taken_is_refused_before_anything_is_written(
     assert world.objects == {}
 
 
+def test_a_user_has_a_name_of_a_bounded_length(
+    receiver: ModuleType, context: LambdaContext, world: World
+) -> None:
+    named = {**IMAGE["headers"], "x-user-id": "a" * 257}
+    answer = receiver.handler({**IMAGE, "headers": named}, context)
+    assert (answer["statusCode"], body_of(answer)["error"]["code"]) == (400, "invalid_header")
+    assert world.objects == {}
+
+
 def test_who_sends_too_much_is_told_the_limit_and_the_other_way(
     receiver: ModuleType, context: LambdaContext
 ) -> None:
