@@ -53,7 +53,7 @@ class Rehearsal:
     """How the inputs ended."""
 
     inputs: pd.DataFrame
-    """One row each: ``kind``, ``ended`` (result, failure or lost) and ``reason``."""
+    """One row each: ``kind``, ``prediction`` (an id), ``ended`` (result, failure, lost), ``reason``."""
     sent_twice: int
     duplicates: int
     """Events of one prediction beyond the first."""
@@ -70,6 +70,10 @@ class Rehearsal:
             "lost": int(ended.get("lost", 0)),
             "duplicates": self.duplicates,
         }
+
+    def of(self, kind: str) -> list[str]:
+        """Return the ids of the predictions that inputs of a kind asked for."""
+        return list(self.inputs.loc[self.inputs["kind"] == kind, "prediction"])
 
     @property
     def table(self) -> pd.DataFrame:
@@ -110,7 +114,14 @@ def rehearse(
     placed.update(zip(map(id, late), _put(streams, late), strict=True))
     _put(streams, again)
     watched.wait(made, placed, patience_seconds, sleep, on_progress)
-    rows = [{"kind": each.kind, **watched.ended(each, placed[id(each)])} for each in made]
+    rows = [
+        {
+            "kind": each.kind,
+            "prediction": each.prediction_id,
+            **watched.ended(each, placed[id(each)]),
+        }
+        for each in made
+    ]
     told = _told(streams, began, {each.prediction_id for each in made})
     return Rehearsal(
         inputs=pd.DataFrame(rows),
