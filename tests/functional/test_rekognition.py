@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,7 +25,7 @@ from visionml.cli.local import local
 from visionml.errors import InvalidInput
 from visionml.imaging.model_input import pixels
 from visionml.local import processes
-from visionml.local.rekognition.registered import register
+from visionml.local.rekognition.registered import register, registered
 from visionml.local.state import REGION, Project, State
 from visionml.model import artefact
 from visionml.serving.models import open_model
@@ -48,15 +48,22 @@ def sample(name: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def model(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of three classes by colour, in the bucket too."""
+def model(
+    aws: Aws, local_project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """A model of three classes by colour, in the bucket too; afterwards all is as it was."""
+    before = registered(local_project)
     folder = write_model(tmp_path_factory.mktemp("labels"), size=32, classes=CLASSES)
     archive = artefact.pack(folder, folder.parent / f"{uuid4().hex}.tar.gz")
     aws.s3.create_bucket(Bucket=BUCKET)
     versioning: Any = {"Status": "Enabled"}
     aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration=versioning)
     aws.s3.upload_file(str(archive), BUCKET, "model.tar.gz")
-    return folder
+    yield folder
+    if before:
+        register(local_project, artefact=before.artefact, version=before.version)
+    else:
+        (local_project.folder / "rekognition.json").unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -279,9 +286,9 @@ def test_it_looks_again_after_the_process_that_looks_was_killed(
 
 
 def test_the_command_line_registers_a_model_and_shows_it(
-    aws_local: State, local_project: Project
+    client: Any, local_project: Project
 ) -> None:
-    del aws_local
+    del client
 
     def ran(*words: str) -> Any:
         with contextlib.chdir(local_project.folder.parent):
