@@ -53,7 +53,7 @@ class Rehearsal:
     """How the inputs ended."""
 
     inputs: pd.DataFrame
-    """One row each: ``kind``, ``prediction`` (an id), ``ended`` (result, failure, lost), ``reason``."""
+    """One row each: ``kind``, ``prediction``, ``ended`` (result, failure or lost), ``reason``."""
     sent_twice: int
     duplicates: int
     """Events of one prediction beyond the first."""
