@@ -118,28 +118,26 @@ def test_the_machines_role_is_enforced(world: World) -> None:
     assert "is not authorized to perform: batch:SubmitJob" in denied["cause"]
 
 
+def submitted(world: World, given: dict[str, Any]) -> str:
+    """Wait for the job of a task and return its id."""
+    names = [{"name": "JOB_NAME", "values": [given["JobName"]]}]
+    (job,) = until(
+        lambda: world.batch.list_jobs(jobQueue=world.queue, filters=names)["jobSummaryList"]
+    )
+    return str(job["jobId"])
+
+
 def test_stopping_the_execution_terminates_the_job(world: World, role: str) -> None:
     given = parameters(world, "sleep", "60")
     execution = start(world, role, given, SYNC)
-
-    def listed() -> Any:
-        found = world.batch.list_jobs(
-            jobQueue=world.queue, filters=[{"name": "JOB_NAME", "values": [given["JobName"]]}]
-        )
-        return found["jobSummaryList"]
-
-    (job,) = until(listed)
-    world.reached(job["jobId"], "RUNNING")
+    job_id = submitted(world, given)
+    world.reached(job_id, "RUNNING")
     world.aws.states.stop_execution(executionArn=execution)
-    stopped = world.ended(job["jobId"])
-    assert stopped["isTerminated"] is True
+    assert world.ended(job_id)["isTerminated"] is True
 
 
 def test_a_task_over_its_time_terminates_the_job(world: World, role: str) -> None:
     given = parameters(world, "sleep", "60")
     execution = ended(world, start(world, role, given, SYNC, TimeoutSeconds=1))
     assert execution["error"] == "States.Timeout"
-    (job,) = world.batch.list_jobs(
-        jobQueue=world.queue, filters=[{"name": "JOB_NAME", "values": [given["JobName"]]}]
-    )["jobSummaryList"]
-    assert world.ended(job["jobId"])["isTerminated"] is True
+    assert world.ended(submitted(world, given))["isTerminated"] is True
