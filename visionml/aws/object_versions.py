@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from visionml.aws.errors import translated
 from visionml.aws.s3 import parse_uri, uri
-from visionml.errors import VisionmlError
+from visionml.errors import AccessDenied, VisionmlError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -87,7 +87,7 @@ class ObjectVersions:
 
         Raises
         ------
-        VisionmlError
+        AccessDenied, VisionmlError
             S3 kept some of them; the message names one and says why.
         """
         by_bucket: dict[str, list[Version]] = {}
@@ -108,7 +108,8 @@ class ObjectVersions:
                 Bucket=bucket, Delete={"Objects": named, "Quiet": True}
             )
         for kept in answer.get("Errors", []):
-            raise VisionmlError(
+            kind = AccessDenied if kept.get("Code") == "AccessDenied" else VisionmlError
+            raise kind(
                 f"Could not delete {uri(bucket, kept.get('Key', ''))}:"
                 f" {kept.get('Code', '')}: {kept.get('Message', '')}.",
                 hint="Whoever deletes images must be allowed s3:DeleteObjectVersion.",
