@@ -27,8 +27,15 @@ _NOBODY = (
 class Service:
     """The embedded Rekognition."""
 
-    def __init__(self, project: Project, eyes: Eyes) -> None:
-        self._project, self._eyes = project, eyes
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        # finding faces takes seconds, which labels need not wait for
+        self._labelling, self._finding = Eyes(), Eyes()
+
+    def close(self) -> None:
+        """End the processes that look at pictures."""
+        self._labelling.close()
+        self._finding.close()
 
     async def handle(
         self,
@@ -65,11 +72,11 @@ class Service:
         picture = pictures.picture(request["Image"], caller)
         try:
             if labeller is not None:
-                seen = self._eyes.labels(picture, labeller, lambda: _archive(labeller))
+                seen = self._labelling.labels(picture, labeller, lambda: _archive(labeller))
                 return answers.labels(_checked(seen), request, labeller.version)
             if operation == "DetectFaces":
-                return answers.faces(_checked(self._eyes.look("faces", picture)))
-            return answers.text(_checked(self._eyes.look("text", picture)))
+                return answers.faces(_checked(self._finding.look("faces", picture)))
+            return answers.text(_checked(self._finding.look("text", picture)))
         except Unavailable as error:
             raise _broken(f"{error.message} {error.hint}") from error
 
