@@ -1,5 +1,6 @@
 """What AWS Batch remembers: environments, queues, definitions, jobs."""
 
+import re
 import threading
 import time
 import uuid
@@ -13,6 +14,8 @@ from visionml.local.batch.placement import Ask
 from visionml.local.batch.retries import Ending
 from visionml.local.sagemaker.core import Document, Record, Scope, Store
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+"""What jobs, definitions, queues and environments may be called."""
 STATUSES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 ENDED = ("SUCCEEDED", "FAILED")
 SPOT = ("SPOT", "FARGATE_SPOT")

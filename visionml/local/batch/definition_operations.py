@@ -1,10 +1,8 @@
 """The operations on job definitions."""
 
-import re
-
 from visionml.local.batch import retries
 from visionml.local.batch.attempts import TASKS
-from visionml.local.batch.core import Definition, arn_of
+from visionml.local.batch.core import NAME, Definition, arn_of
 from visionml.local.batch.faults import client, invalid, not_offered
 from visionml.local.batch.paging import page
 from visionml.local.batch.resource_operations import lend_role
@@ -12,7 +10,6 @@ from visionml.local.batch.specifications import container_of, timeout_of
 from visionml.local.batch.world import World
 from visionml.local.sagemaker.core import Caller, Document
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _REFUSED = {
     "nodeProperties": "multi-node parallel jobs (nodeProperties)",
     "eksProperties": "jobs on Amazon EKS (eksProperties)",
@@ -24,7 +21,7 @@ _REFUSED = {
 def register(world: World, caller: Caller, request: Document) -> Document:
     """RegisterJobDefinition."""
     name = request["jobDefinitionName"]
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise invalid("jobDefinitionName should match valid pattern")
     for member, words in _REFUSED.items():
         if request.get(member):

@@ -1,11 +1,10 @@
 """The operations on jobs."""
 
-import re
 import uuid
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from visionml.local.batch.core import Definition, Job, Queue, milliseconds
+from visionml.local.batch.core import NAME, Definition, Job, Queue, milliseconds
 from visionml.local.batch.faults import client, invalid, not_offered
 from visionml.local.batch.paging import page
 from visionml.local.batch.retries import fits
@@ -13,7 +12,6 @@ from visionml.local.batch.specifications import fits_platform, resolve
 from visionml.local.batch.world import World
 from visionml.local.sagemaker.core import Caller, Document
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _ARRAY = range(2, 10001)
 _MOST_DEPENDENCIES = 20
 _MOST_DESCRIBED = 100
@@ -30,7 +28,7 @@ _REFUSED = {
 
 def submit(world: World, caller: Caller, request: Document) -> Document:
     """SubmitJob."""
-    if not _NAME.fullmatch(request["jobName"]):
+    if not NAME.fullmatch(request["jobName"]):
         raise invalid("Job name should match valid pattern")
     for member, words in _REFUSED.items():
         if request.get(member):

@@ -1,17 +1,15 @@
 """The operations on compute environments and job queues."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from visionml.local import ministack
-from visionml.local.batch.core import FARGATE, SPOT, Environment, Queue, arn_of
+from visionml.local.batch.core import FARGATE, NAME, SPOT, Environment, Queue, arn_of
 from visionml.local.batch.faults import Fault, client, denied, invalid, not_offered
 from visionml.local.batch.paging import page
 from visionml.local.batch.world import World
 from visionml.local.sagemaker.core import Caller, Document, Scope
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _KINDS = (*FARGATE, "EC2", "SPOT")
 _EC2_ONLY = (
     "allocationStrategy",
