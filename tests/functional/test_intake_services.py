@@ -267,6 +267,38 @@ def test_a_table_of_a_stack_has_its_index_its_stream_its_expiry_and_its_backup(
     assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
 
 
+def test_an_update_changes_what_the_template_changes_and_nothing_else(intake: Intake) -> None:
+    secrets, secret = intake.aws.client("secretsmanager"), intake.out["Secret"]
+    before = secrets.get_secret_value(SecretId=secret)["SecretString"]
+    template = json.loads((HERE / "template.json").read_text(encoding="utf-8"))
+    resources = template["Resources"]
+    rules = resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    rules[0]["ExpirationInDays"] = 45
+    resources["Table"]["Properties"]["TimeToLiveSpecification"]["Enabled"] = False
+    resources["Machine"]["Properties"]["LoggingConfiguration"]["Level"] = "ERROR"
+    resources["Secret"]["Properties"]["Description"] = "changed"
+    stacks = intake.aws.cloudformation
+    stacks.update_stack(
+        StackName=STACK, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
+    )
+    stacks.get_waiter("stack_update_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    after = secrets.describe_secret(SecretId=secret)
+    assert after["Description"] == "changed"
+    assert secrets.get_secret_value(SecretId=secret)["SecretString"] == before
+    found = intake.aws.s3.get_bucket_lifecycle_configuration(Bucket=intake.out["Bucket"])
+    assert found["Rules"][0]["Expiration"] == {"Days": 45}
+    encryption = intake.aws.s3.get_bucket_encryption(Bucket=intake.out["Bucket"])
+    (rule,) = encryption["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    table = intake.aws.client("dynamodb")
+    expiry = table.describe_time_to_live(TableName=intake.out["Table"])
+    assert expiry["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED"
+    described = intake.aws.states.describe_state_machine(stateMachineArn=intake.out["Machine"])
+    assert described["loggingConfiguration"]["level"] == "ERROR"
+
+
 PICTURE = b"0123456789"
 CONDITION = "Invalid according to Policy: Policy Condition failed:"
 
