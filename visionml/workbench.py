@@ -6,7 +6,8 @@
 
 A session's attributes are desks: ``stacks``, ``images``, ``detector``, ``datasets``, ``runs``,
 ``tuning``, ``studio``, ``models``, ``deployments``, ``endpoint``, ``api``, ``predictions``,
-``acceptance``, ``streams``, ``experiments``, ``lineage``, ``alarms``, ``traffic`` and ``drill``.
+``acceptance``, ``streams``, ``experiments``, ``lineage``, ``alarms``, ``queries``, ``traffic`` and
+``drill``; ``session.query(...)`` asks for a table of results.
 Every environment offers the same; only here, and in the command line, is it decided whether an
 environment is the embedded AWS or an account.
 """
@@ -36,6 +37,7 @@ from visionml.desks.lineage import Lineage
 from visionml.desks.models import Models
 from visionml.desks.platform import Platform, Say
 from visionml.desks.predictions import Predictions
+from visionml.desks.queries import Queries
 from visionml.desks.runs import Runs
 from visionml.desks.stacks import Deployer, OnProgress, Progress, Stacks
 from visionml.desks.streams import Streams
@@ -44,6 +46,8 @@ from visionml.desks.traffic import Traffic
 from visionml.desks.tuning import Tuning
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from visionml.local.deploy import Event
     from visionml.local.state import Project
 
@@ -77,6 +81,7 @@ class Session:
         self.lineage = Lineage(platform)
         self.alarms = Alarms(platform)
         self.guardrails = Guardrails(platform)
+        self.queries = Queries(platform)
         self.traffic = Traffic(platform)
         self.drill = Drill(
             platform,
@@ -88,6 +93,10 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session of {self.settings.environment} in {self.aws.region}>"
+
+    def query(self, query: str, /, **parameters: Any) -> "pd.DataFrame":
+        """Ask a saved query by its name, or SQL; `Queries.run` says how."""
+        return self.queries.run(query, **parameters)
 
     def describe(self) -> Card:
         """Return where this session works, to be looked at."""

@@ -61,6 +61,7 @@ _BY_CODE: dict[str, type[VisionmlError]] = {
     "ImageTooLargeException": InvalidInput,
     "InvalidImageFormatException": InvalidInput,
     "InvalidParameterException": InvalidInput,
+    "InvalidRequestException": InvalidInput,
     "ValidationError": InvalidInput,
     "ValidationException": InvalidInput,
     "ExecutionLimitExceeded": Unavailable,

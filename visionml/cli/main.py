@@ -16,6 +16,7 @@ from visionml.cli.deployments import deployments, promote, rollback, traffic
 from visionml.cli.images import forget, images, upload
 from visionml.cli.local import local
 from visionml.cli.models import evaluate, lineage, predict
+from visionml.cli.query import query
 from visionml.cli.stacks import deploy, destroy, synth
 from visionml.cli.stream import stream
 from visionml.cli.training import train
@@ -48,6 +49,7 @@ app.command(rich_help_panel="Models")(predict)
 app.add_typer(api, rich_help_panel="Models")
 app.add_typer(stream, rich_help_panel="Models")
 app.command(rich_help_panel="Models")(lineage)
+app.command(rich_help_panel="Results")(query)
 
 
 def main() -> None:
