@@ -19,6 +19,7 @@ from visionml.errors import NotFound
 from visionml.intake.forgetting import Forgetting, told
 from visionml.intake.moments import moment_text
 from visionml.intake.records import KEYS
+from visionml.registry.runs import withdraw_shards
 
 NOT_FOUND_BY_IMAGE = (
     "Predictions name no image, so none can be found by it: they expire after {days} days, and"
@@ -122,11 +123,10 @@ class Forgetter:
         deleted: Counter[str] = Counter()
         now = datetime.now(UTC)
         for each in held:
-            version = each.record.version
+            dataset, version = each.record.dataset, each.record.version
+            withdraw_shards(self._platform.lineage, dataset, version)
             deleted.update(
-                self._holders.forget(
-                    each.record.dataset, version, each.entry, image_id=image, now=now
-                )
+                self._holders.forget(dataset, version, each.entry, image_id=image, now=now)
             )
         deleted.update(self._intake.delete(image, records))
         left = self._intake.bury(image, records, deleted=deleted)

@@ -5,7 +5,7 @@ import mimetypes
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -47,6 +47,8 @@ class Sent:
     outcome: Outcome
     image_id: str | None = None
     detail: str = ""
+    same_as: str = ""
+    """The file that was sent in its stead."""
 
 
 class Bucket(Protocol):
@@ -99,7 +101,10 @@ class Sender:
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return results
+        ids = {each.file: each.image_id for each in results}
+        return [
+            replace(each, image_id=ids[each.same_as]) if each.same_as else each for each in results
+        ]
 
     def _one(self, file: Path, seen: "_Seen") -> Sent:
         name = str(file).encode(errors="backslashreplace").decode()
@@ -110,7 +115,8 @@ class Sender:
             return Sent(name, Outcome.NOT_SENT, detail=why)
         digest = hashlib.sha256(content).hexdigest()
         if first := seen.before(digest, name):
-            return Sent(name, Outcome.REPEATED, detail=f"It has the content of {first}.")
+            told_of = f"It has the content of {first}."
+            return Sent(name, Outcome.REPEATED, detail=told_of, same_as=first)
         try:
             return self._sent(file, name, content, digest)
         except (NotFound, AccessDenied):  # the next file would fare no better

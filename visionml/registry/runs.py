@@ -137,6 +137,21 @@ def _publish_shards(
     graph.change(dataset, published)
 
 
+def withdraw_shards(graph: Lineage, dataset: str, version: str) -> None:
+    """Take back what was told of a dataset version's shards, so that no run begins with them."""
+
+    def withdrawn(stored: Node | None) -> Node:
+        known = stored.facts if stored else {}
+        if stored and "prepared" not in known:
+            return stored
+        kept = {name: fact for name, fact in known.items() if name != "prepared"}
+        return Node(id=node, status="imported", timestamp=datetime.now(UTC), facts=kept)
+
+    node = dataset_node(dataset, version)
+    if graph.find(node):
+        graph.change(node, withdrawn)
+
+
 def _check_resumable(stored: Node, start: RunStart, *, running: Callable[[str], bool]) -> None:
     run_id, execution = start.request.run_id, stored.facts.get("execution")
     if stored.status not in {"failed", "started"}:

@@ -75,6 +75,8 @@ def test_of_equal_files_one_is_sent(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"same")
     sent = sender(objects).send(sorted(tmp_path.iterdir()))
     assert sorted(each.outcome for each in sent) == ["repeated", "repeated", "sent"]
+    assert len({each.image_id for each in sent} - {None}) == 1
+    assert all(each.image_id for each in sent)
     assert len(objects.stored) == 1
 
 

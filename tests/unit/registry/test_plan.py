@@ -205,6 +205,18 @@ def test_shards_that_are_gone_are_prepared_again(world: World, lost: str) -> Non
     assert plan.prepared_s3_uri == shards()
 
 
+def test_shards_that_were_withdrawn_are_not_used_even_while_they_are_there(world: World) -> None:
+    runs.withdraw_shards(world.graph, "digits", "3f2a9c0d1e5b7788")
+    assert world.graph.find("DATASET#digits@3f2a9c0d1e5b7788") is None
+    world.plan(OTHER)
+    world.finish("Prepare", shards(OTHER), run=OTHER)
+    runs.withdraw_shards(world.graph, "digits", "3f2a9c0d1e5b7788")
+    node = world.graph.get("DATASET#digits@3f2a9c0d1e5b7788")
+    runs.withdraw_shards(world.graph, "digits", "3f2a9c0d1e5b7788")
+    assert world.graph.get(node.id) == node
+    assert wanted(world.plan()) == ["prepare", "train", "evaluate"]
+
+
 def test_shards_of_another_image_or_size_or_age_are_not_used(world: World) -> None:
     world.plan(OTHER)
     world.finish("Prepare", shards(OTHER), run=OTHER)
