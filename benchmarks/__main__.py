@@ -7,7 +7,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import api, commands, jobs, model_input, previews, rollback, serving, training
+from benchmarks import (
+    api,
+    commands,
+    jobs,
+    model_input,
+    previews,
+    rollback,
+    serving,
+    stream,
+    training,
+)
 from benchmarks.record import Machine, Report
 from visionml.errors import VisionmlError
 
@@ -23,6 +33,7 @@ MEASUREMENTS = (
     serving.serving_memory_per_model,
     serving.serving_start,
     api.adapter_overhead,
+    stream.stream_throughput,
     training.training_loop,
     jobs.control_plane_overhead,
     rollback.rollback_seconds,
