@@ -215,7 +215,7 @@ def alert(notice: UncertainImage, preview: bytes, *, subject: str = "") -> Pictu
         facecolor="#FFF8E6", edgecolor=ORANGE,
     )  # fmt: skip
     right.add_patch(frame)
-    headline = shorten(subject, 70) or notice.uncertainty.value.replace("_", " ")
+    headline = shorten(subject, 110) or notice.uncertainty.value.replace("_", " ")
     right.text(0.07, 0.88, fill(headline, 36), va="top", fontweight="bold", fontsize=9.5)
     expires = f"{notice.preview_expires:%Y-%m-%d %H:%M} UTC" if notice.preview_expires else "none"
     lines = [
