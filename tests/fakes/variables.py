@@ -34,6 +34,7 @@ VARIABLES = {
     "ALLOWED_ORIGINS": "https://app.example.com",
     "REQUESTS_STREAM": "ml-pipeline-requests-local-us-east-1",
     "PREDICTIONS_TABLE": "predictions",
+    "RESULTS_BUCKET": "results",
     "RESULTS_DAYS": "30",
     "ASSIGNMENT": "sticky",
     "FAILURES_QUEUE": "https://sqs.us-east-1.amazonaws.com/000000000000/failed-requests",

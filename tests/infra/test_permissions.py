@@ -293,6 +293,7 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
                 "dynamodb:UpdateItem",
                 "s3:GetObject",
                 "s3:ListBucket",
+                "s3:PutObject",
             },
         ),
         (

@@ -43,6 +43,7 @@ HANDLERS = (
     "visionml/serving/publisher.py",
     "visionml/serving/statuses.py",
     "visionml/serving/sticky.py",
+    "visionml/serving/truth_records.py",
     "visionml/serving/truths.py",
     "visionml/serving/uploads.py",
     "visionml/handlers",

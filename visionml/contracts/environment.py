@@ -109,6 +109,7 @@ class GroundTruthEnvironment(ApiEnvironment):
     predictions_table: str
     results_days: int
     models_bucket: str
+    results_bucket: str
 
 
 class ChallengerScalerEnvironment(HandlerEnvironment):

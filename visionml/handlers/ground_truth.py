@@ -9,11 +9,16 @@ from visionml.aws.table import Table
 from visionml.contracts.environment import GroundTruthEnvironment
 from visionml.handlers.answering import Reply, answering, body_of
 from visionml.handlers.observability import count, metrics
+from visionml.serving.truth_records import TruthRecords
 from visionml.serving.truths import ReportedClasses, Truths, truth_of
 
 environment = GroundTruthEnvironment.read()
 aws = Aws()
-truths = Truths(Table(aws.dynamodb, environment.predictions_table), days=environment.results_days)
+truths = Truths(
+    Table(aws.dynamodb, environment.predictions_table),
+    days=environment.results_days,
+    records=TruthRecords(Objects(aws.s3), environment.results_bucket),
+)
 classes = ReportedClasses(Objects(aws.s3), environment.models_bucket)
 
 

@@ -22,6 +22,7 @@ from visionml.contracts.layout import EVALUATION_REPORT, run_evaluation
 from visionml.errors import Conflict, NotFound, RequestRefused, Unavailable
 from visionml.serving.payload import parsed
 from visionml.serving.predictions import TTL_ATTRIBUTE
+from visionml.serving.truth_records import TruthRecords
 
 _ANSWER, _TRUTH = "ANSWER", "TRUTH"
 _ATTEMPTS = 5
@@ -78,9 +79,10 @@ class Truths:
         days: int,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        records: TruthRecords | None = None,
     ) -> None:
-        """Keep all three for `days`."""
-        self._table, self._days = table, days
+        """Keep all three for `days`; `records` is told of every truth as well."""
+        self._table, self._days, self._records = table, days, records
         self._clock, self._sleep = clock, sleep
 
     def keep(self, events: Sequence[InferenceEvent]) -> None:
@@ -121,15 +123,21 @@ class Truths:
                 right=label == answer.label,
             )
             if _TRUTH in found:
-                return _same(told, str(found[_TRUTH]["label"]))
+                return self._recorded(_same(told, str(found[_TRUTH]["label"])), answer)
             _check(label, answer, classes)
             try:
                 self._write(told, answer)
             except Conflict:  # somebody told it meanwhile, or told another one of this hour
                 self._sleep(_PAUSE_SECONDS * 2**attempt * random.random())  # noqa: S311
             else:
-                return told
+                return self._recorded(told, answer)
         raise Unavailable("Too many truths are told at once. Try again.")
+
+    def _recorded(self, told: ToldTruth, answer: KeptAnswer) -> ToldTruth:
+        """Record a truth; whoever tells one again mends a record that could not be written."""
+        if self._records is not None:
+            self._records.write(told, answer)
+        return told
 
     def counts(self, *, since: datetime, until: datetime) -> Iterator[LabelCount]:
         """Yield the counts of the hours of a time, the oldest first."""

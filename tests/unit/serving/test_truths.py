@@ -1,14 +1,17 @@
 """The truth of an answer is told once, fits its model, and is counted for who gave the answer."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from tests.fakes.objects import MemoryObjects
 from tests.fakes.table import MemoryTable
 from visionml.contracts.inference import InferenceEvent
 from visionml.errors import Conflict, NotFound, RequestRefused, Unavailable
+from visionml.serving.truth_records import TruthRecords
 from visionml.serving.truths import ReportedClasses, Truths
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -150,3 +153,30 @@ def test_a_versions_classes_are_read_once_and_a_lost_report_knows_none() -> None
         "s3://models/runs/run-1/evaluation/report.json",
         "s3://models/runs/gone/evaluation/report.json",
     ]
+
+
+def test_a_truth_is_a_row_of_the_answers_day_however_often_it_is_told(table: MemoryTable) -> None:
+    objects = MemoryObjects()
+    truths = Truths(
+        table,  # type: ignore[arg-type]
+        days=2,
+        clock=NOW.timestamp,
+        records=TruthRecords(objects, "results"),  # type: ignore[arg-type]
+    )
+    truths.keep([event("p/1")])
+    truths.tell("p/1", "1", classes=classes)
+    ((address, content),) = objects.objects.items()
+    objects.objects.clear()  # it could not be written, say
+    truths.tell("p/1", "1", classes=classes)
+
+    assert objects.objects == {address: content}
+    assert address == "s3://results/truths/date=2026-11-20/p%2F1.json"
+    assert json.loads(content) == {
+        "prediction_id": "p/1",
+        "time": "2026-11-20T09:30:00+00:00",
+        "label": "1",
+        "predicted": "7",
+        "correct": False,
+        "model_version": "run-ModelA",
+        "variant": "ModelA",
+    }

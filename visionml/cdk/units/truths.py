@@ -13,6 +13,7 @@ from visionml.cdk.units.permissions import arn
 from visionml.cdk.units.predictions import Predictions
 from visionml.cdk.units.streams import Streams
 from visionml.contracts.environment import AnswerKeeperEnvironment, GroundTruthEnvironment
+from visionml.contracts.tables import GROUND_TRUTHS
 
 _BATCH = 100
 _WAIT_SECONDS = 1
@@ -43,11 +44,17 @@ class TruthFunctions(Construct):
         self._read(streams, handlers.names.events_stream)
         self.teller = handlers.add(
             "ground_truth",
-            GroundTruthEnvironment(**answering, **kept, models_bucket=buckets.name("models")),
+            GroundTruthEnvironment(
+                **answering,
+                **kept,
+                models_bucket=buckets.name("models"),
+                results_bucket=buckets.name("results"),
+            ),
         )
         # a transaction of two writes is allowed by what allows each of them
         predictions.let(self.teller.role, "Query", "PutItem", "UpdateItem")
         buckets.let_read(self.teller.role, "models", prefix="runs/")
+        buckets.let_add(self.teller.role, "results", prefix=GROUND_TRUTHS.prefix)
 
     def _read(self, streams: Streams, name: str) -> None:
         keeper: Handler = self.keeper
