@@ -1,7 +1,6 @@
 """The process that looks at pictures: started when it is needed, and again when it has died."""
 
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -13,7 +12,8 @@ from visionml.errors import InvalidInput, Unavailable
 
 log = logging.getLogger("visionml.local")
 
-PROGRAM = (sys.executable, "-m", "visionml.serving.eyes")
+PROGRAM = ("env", "OMP_WAIT_POLICY=PASSIVE", sys.executable, "-m", "visionml.serving.eyes")
+"""Threads of OpenMP that spin while they wait slow down everything else."""
 PATIENCE_SECONDS = 60.0
 _GOODBYE_SECONDS = 2.0
 
@@ -101,11 +101,7 @@ class Eyes:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = subprocess.Popen(
-                self._program,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                # threads of OpenMP that spin while they wait slow down everything else
-                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+                self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
         return self._process
 
