@@ -26,6 +26,7 @@ from visionml.contracts.training import StepRecord
 from visionml.dataset.catalog import Catalog
 from visionml.dataset.manifest import manifest_text
 from visionml.desks.image_lineage import graph, holdings, models
+from visionml.plots import lineage as drawing
 from visionml.registry.lineage import Lineage
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -167,3 +168,13 @@ def test_a_model_knows_what_its_shards_held_when_they_were_prepared(
     later = NOW + timedelta(days=1)
     run = Node(id="RUN#r", status="rejected", timestamp=later, facts={"steps": steps})
     assert held.use(run) == use
+
+
+def test_the_way_of_an_image_is_drawn_from_the_left() -> None:
+    world = World()
+    world.train("v1", "run-1")
+    record = world.record(content_hash=world.hash)
+    drawn = drawing.graph(graph(world, record, holdings(world.catalog, record)))  # type: ignore[arg-type]
+    assert drawn.description.endswith(": 1 image, 2 dataset, 1 run, 1 model.")
+    places = {text.get_text(): text.get_position()[0] for text in drawn.figure.axes[0].texts}
+    assert places["image"] < places["dataset"] < places["run"] < places["model"]
