@@ -1,15 +1,13 @@
 """Taking the spot instances of a training or Batch job away, as AWS does when it needs them."""
 
-import http.client
 import json
-import ssl
 
-from visionml.errors import AccessDenied, InvalidInput, NotFound, Unavailable
+from visionml.errors import AccessDenied, InvalidInput, NotFound
+from visionml.local.signed import ask
 from visionml.local.state import State
 
 _TARGET = "VisionmlLocal.InterruptTrainingJob"
 _BATCH_TARGET = "VisionmlLocal.InterruptJob"
-_TIMEOUT_SECONDS = 30
 
 
 def interrupt(
@@ -34,7 +32,7 @@ def interrupt(
     body = json.dumps(
         {"TrainingJobName": job, "GraceSeconds": grace_seconds, "WaitSeconds": wait_seconds}
     )
-    status, answer = _answered(running, "sagemaker", _TARGET, body)
+    status, answer = ask(running, "sagemaker", _TARGET, body)
     if status == 200:
         return str(answer["TrainingJobArn"])
     message = str(answer.get("message", f"HTTP status {status}"))
@@ -69,7 +67,7 @@ def interrupt_job(
         The embedded AWS does not answer.
     """
     given = {"jobId": job_id, "graceSeconds": grace_seconds, "waitSeconds": wait_seconds}
-    status, answer = _answered(running, "batch", _BATCH_TARGET, json.dumps(given))
+    status, answer = ask(running, "batch", _BATCH_TARGET, json.dumps(given))
     if status == 200:
         return str(answer["jobArn"])
     message = str(answer.get("message", f"HTTP status {status}"))
@@ -80,37 +78,3 @@ def interrupt_job(
     raise InvalidInput(
         message, hint="Only a running job of a SPOT or FARGATE_SPOT environment can be interrupted."
     )
-
-
-def _answered(
-    running: State, service: str, target: str, body: str
-) -> tuple[int, dict[str, object]]:
-    try:
-        return _send(running, service, target, body)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Unavailable(
-            f"The embedded AWS does not answer on {running.endpoint_url}: {error}.",
-            hint="`visionml local status` says whether it runs.",
-        ) from error
-
-
-def _send(running: State, service: str, target: str, body: str) -> tuple[int, dict[str, object]]:
-    # boto3 knows AWS's own operations alone
-    from botocore.auth import SigV4Auth  # noqa: PLC0415  (the command line starts without it)
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-    from botocore.credentials import Credentials  # noqa: PLC0415
-
-    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}
-    request = AWSRequest("POST", f"{running.endpoint_url}/", headers=headers, data=body)
-    credentials = Credentials(running.access_key_id, running.secret_access_key)
-    SigV4Auth(credentials, service, running.region).add_auth(request)
-    context = ssl.create_default_context(cafile=running.ca_certificate)
-    connection = http.client.HTTPSConnection(
-        "127.0.0.1", running.port, timeout=_TIMEOUT_SECONDS, context=context
-    )
-    try:
-        connection.request("POST", "/", body=body, headers=dict(request.headers.items()))
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    finally:
-        connection.close()
