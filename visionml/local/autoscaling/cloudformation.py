@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from visionml.errors import VisionmlError
-from visionml.local import ministack
+from visionml.local import json_protocol, ministack
 from visionml.local.autoscaling.core import DIMENSION, NAMESPACE, SERVICE
 from visionml.local.autoscaling.service import Service
 from visionml.local.ministack import Properties, Provisioned
-from visionml.local.sagemaker import wire
+from visionml.local.refusals import Fault
 from visionml.local.sagemaker.coercion import coerced
 from visionml.local.sagemaker.core import Caller, Document, Scope
-from visionml.local.sagemaker.faults import Fault
 
 _TARGET = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 _ABSENT = "ObjectNotFoundException"
@@ -121,8 +120,10 @@ class Types:
                 raise
 
     def _called(self, operation: str, properties: Mapping[str, Any]) -> Document:
-        shape = wire.service_model(SERVICE).operation_model(operation).input_shape
-        request = wire.checked(operation, coerced(shape, dict(properties)), service=SERVICE)
+        shape = json_protocol.service_model(SERVICE).operation_model(operation).input_shape
+        request = json_protocol.checked(
+            operation, coerced(shape, dict(properties)), service=SERVICE
+        )
         scope = Scope(ministack.account(), ministack.region())
         return self._service.call(operation, request, Caller.root(scope))
 

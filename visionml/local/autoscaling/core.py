@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from visionml.local.refusals import Fault
 from visionml.local.sagemaker.core import Document, Scope
-from visionml.local.sagemaker.faults import Fault
 
 SERVICE = "application-autoscaling"
 NAMESPACE = "sagemaker"

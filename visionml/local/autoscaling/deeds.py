@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from visionml.local.autoscaling import schedule, tracking
 from visionml.local.autoscaling.core import Action, Activity, Policy, State, Target, now
 from visionml.local.autoscaling.fleet import CHANGING, Surroundings
-from visionml.local.sagemaker.faults import Fault
+from visionml.local.refusals import Fault
 
 log = logging.getLogger(__name__)
 

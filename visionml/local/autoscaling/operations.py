@@ -15,8 +15,8 @@ from visionml.local.autoscaling.core import (
     Variant,
 )
 from visionml.local.autoscaling.deeds import Scaler
+from visionml.local.refusals import Fault, not_offered
 from visionml.local.sagemaker.core import Caller, Document
-from visionml.local.sagemaker.faults import Fault, not_offered
 
 _SERVICE = "Application Auto Scaling"
 _LINKED_ROLE = (

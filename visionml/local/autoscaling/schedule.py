@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from visionml.local import ministack
 from visionml.local.autoscaling.core import Action
-from visionml.local.sagemaker.faults import Fault
+from visionml.local.refusals import Fault
 
 _AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")

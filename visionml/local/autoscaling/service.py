@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from visionml.local import ministack
+from visionml.local import json_protocol, ministack
 from visionml.local.autoscaling.core import SERVICE
 from visionml.local.autoscaling.operations import Operations
-from visionml.local.sagemaker import wire
+from visionml.local.refusals import Fault, not_offered
 from visionml.local.sagemaker.core import Caller, Document, Scope
-from visionml.local.sagemaker.faults import Fault, not_offered
 
 _PREFIX = "AnyScaleFrontendService."
 _HEADERS = {"Content-Type": "application/x-amz-json-1.1"}
@@ -45,13 +44,13 @@ class Service:
     ) -> tuple[int, dict[str, str], bytes]:
         """Answer one JSON request."""
         try:
-            request = wire.parse(operation, body, service=SERVICE)
+            request = json_protocol.parse(operation, body, service=SERVICE)
             _authorise(operation, caller)
             answer = self.call(operation, request, caller)
-            return 200, _HEADERS.copy(), wire.answer(operation, answer, service=SERVICE)
+            return 200, _HEADERS.copy(), json_protocol.answer(operation, answer, service=SERVICE)
         except Fault as fault:
             headers = {**_HEADERS, "x-amzn-errortype": fault.code}
-            return fault.status, headers, wire.error_body(fault)
+            return fault.status, headers, json_protocol.error_body(fault)
 
     def call(self, operation: str, request: Document, caller: Caller) -> Document:
         """Do an operation on a checked request, whoever asks.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from visionml.local.autoscaling.core import Target, Variant
+from visionml.local.refusals import Fault, not_offered
 from visionml.local.sagemaker.core import Document
-from visionml.local.sagemaker.faults import Fault, not_offered
 
 PERIOD_SECONDS = 5
 PERIODS_HIGH = 3
