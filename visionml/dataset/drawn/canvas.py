@@ -53,7 +53,7 @@ def mask_of(points: Points, height: int, width: int) -> Mask:
     if rows <= 0 or columns <= 0:
         return Mask(top, left, np.zeros((max(rows, 0), max(columns, 0)), np.float32))
     lines = (np.arange(rows * _SUB_ROWS) + 0.5) / _SUB_ROWS + top
-    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
+    next_x, next_y = _next(x), _next(y)
     edge, line = np.nonzero((y[:, None] <= lines) != (next_y[:, None] <= lines))
     slope = (next_x - x)[edge] / (next_y - y)[edge]
     at = np.clip(x[edge] + (lines[line] - y[edge]) * slope - left, 0, columns)
@@ -66,6 +66,11 @@ def mask_of(points: Points, height: int, width: int) -> Mask:
     summed += np.bincount(cell + 1, sign * part, size)
     covered = np.abs(np.cumsum(summed.reshape(rows, columns + 2), axis=1)[:, :columns])
     return Mask(top, left, np.minimum(covered / _SUB_ROWS, 1).astype(np.float32))
+
+
+def _next(values: Points) -> Points:
+    """Return what follows each, the first after the last."""
+    return np.concatenate((values[1:], values[:1]))
 
 
 def _inside(values: Points, size: int) -> tuple[int, int]:
@@ -171,10 +176,10 @@ def stroke(through: Points, first: float, last: float | None = None) -> Points:
 
 def widened(shape: Points, by: float) -> Points:
     """Return a polygon whose edges lie further out, whichever way round it is given."""
-    along = np.roll(shape, -1, axis=0) - np.roll(shape, 1, axis=0)
+    along = _next(shape) - np.concatenate((shape[-1:], shape[:-1]))
     along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
     x, y = shape[:, 0], shape[:, 1]
-    area = float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+    area = float(x @ _next(y) - y @ _next(x))
     return shape + np.stack([along[:, 1], -along[:, 0]], axis=1) * (by if area > 0 else -by)
 
 

@@ -163,11 +163,12 @@ def _hide(canvas: Canvas, random: np.random.Generator) -> None:
 def _developed(canvas: Canvas, random: np.random.Generator) -> Pixels:
     """Return the canvas in its light, with a camera's faults."""
     height, width = canvas.size
-    light = random.normal(1, 0.1) * random.normal(1, 0.04, 3)
+    light = (random.normal(1, 0.1) * random.normal(1, 0.04, 3)).astype(np.float32)
     slope = random.uniform(-0.25, 0.25, 2)
-    down = np.linspace(-slope[0], slope[0], height)[:, None, None]
-    across = np.linspace(-slope[1], slope[1], width)[None, :, None]
-    pixels = canvas.pixels * (light * (1 + down + across)).astype(np.float32)
+    down = np.linspace(1 - slope[0], 1 + slope[0], height, dtype=np.float32)
+    across = np.linspace(-slope[1], slope[1], width, dtype=np.float32)
+    pixels = canvas.pixels * (down[:, np.newaxis] + across)[..., np.newaxis]
+    pixels *= light
     if random.random() < 0.2:
         pixels[1:-1, 1:-1] = (
             pixels[:-2, 1:-1] + pixels[2:, 1:-1] + pixels[1:-1, :-2] + pixels[1:-1, 2:]
