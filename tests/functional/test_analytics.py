@@ -4,13 +4,14 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from tests.fakes.image_records import accepted
 from tests.functional.platform import Deployed
 from tests.functional.test_analytics_services import parquet
 from tests.functional.waiting import until
@@ -279,6 +280,23 @@ def test_results_of_batch_runs_are_seen_below_their_models(known: Known) -> None
     found = known.session.query("SELECT date, prediction_id, label FROM predictions")
 
     assert _rows(found) == [(_day(1), "p1", None)]
+
+
+def test_records_of_images_are_exported_for_queries(known: Known) -> None:
+    session = known.session
+    sent = datetime.combine(_TODAY - timedelta(days=9), time(10, 15), UTC)
+    record = accepted("a" * 32, timestamp=sent, user_id="nobody", file_size=77)
+    table = session.aws.dynamodb.Table(session.names.images_table)
+    table.put_item(Item=record.item())
+    answer = session.aws.client("lambda").invoke(
+        FunctionName=session.names.function("image_exporter"),
+        Payload=json.dumps({"day": _day(9)}).encode(),
+    )
+    assert json.loads(answer["Payload"].read()) == {"exported": {_day(9): 1}}
+
+    found = session.query("images_by_day", start=_day(9), end=_day(9))
+    assert _rows(found) == [(_day(9), "accepted", None, 1, 77)]
+    table.delete_item(Key={"ImageID": record.image_id, "Timestamp": record.item()["Timestamp"]})
 
 
 def test_mistakes_are_told_in_sentences(known: Known) -> None:

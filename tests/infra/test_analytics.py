@@ -123,3 +123,11 @@ def test_failed_and_late_deliveries_alarm(environment: Synthesised) -> None:
         assert alarm["Dimensions"] == [
             {"Name": "DeliveryStreamName", "Value": names.delivery_stream}
         ]
+
+
+def test_images_are_exported_every_day(environment: Synthesised) -> None:
+    rules = environment.properties("AWS::Events::Rule", stack="Intake")
+    (rule,) = [each for each in rules if "ScheduleExpression" in each]
+
+    assert rule["ScheduleExpression"] == "cron(0 1 * * ? *)"
+    assert "ImageExporter" in text(rule["Targets"][0]["Arn"])

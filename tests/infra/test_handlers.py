@@ -35,6 +35,7 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
     "file_manager": records.FileManagerEnvironment,
     "ground_truth": records.GroundTruthEnvironment,
     "health_reporter": records.HealthReporterEnvironment,
+    "image_exporter": records.ImageExporterEnvironment,
     "image_processor": records.ImageProcessorEnvironment,
     "image_reader": records.ImageReaderEnvironment,
     "inference_adapter": records.AdapterEnvironment,

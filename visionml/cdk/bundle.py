@@ -23,6 +23,7 @@ HANDLERS = (
     "visionml/guardrails",
     "visionml/intake/__init__.py",
     "visionml/intake/deciding.py",
+    "visionml/intake/exporting.py",
     "visionml/intake/moments.py",
     "visionml/intake/organising.py",
     "visionml/intake/pseudonyms.py",

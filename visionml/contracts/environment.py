@@ -298,6 +298,13 @@ class ImageReaderEnvironment(ApiEnvironment):
     link_seconds: int
 
 
+class ImageExporterEnvironment(HandlerEnvironment):
+    """``handlers/image_exporter.py``: writes records of images as rows for queries."""
+
+    images_table: str
+    results_bucket: str
+
+
 class IntakeEnvironment(HandlerEnvironment):
     """``intake/receiver.py``: looks at every upload."""
 

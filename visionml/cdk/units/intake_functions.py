@@ -3,6 +3,7 @@
 from typing import Any
 
 from aws_cdk import Stack
+from aws_cdk.aws_events import Schedule
 from aws_cdk.aws_lambda import EventSourceMapping
 from constructs import Construct
 
@@ -14,7 +15,9 @@ from visionml.cdk.units.intake_queue import IntakeQueue
 from visionml.cdk.units.intake_signals import RECEIVER, SERVICE
 from visionml.cdk.units.permissions import allow, arn, see_pictures
 from visionml.cdk.units.pseudonyms import Pseudonyms
+from visionml.cdk.units.rules import run_on
 from visionml.contracts.environment import (
+    ImageExporterEnvironment,
     ImageReaderEnvironment,
     IntakeEnvironment,
     UploadReceiverEnvironment,
@@ -22,12 +25,16 @@ from visionml.contracts.environment import (
 from visionml.contracts.intake import RegionKind
 from visionml.contracts.layout import ACCEPTED, PREVIEWS, QUARANTINE, UPLOADS
 from visionml.contracts.names import METRIC_NAMESPACE, Names
+from visionml.contracts.tables import IMAGE_RECORDS
 
 _LOOKING = {RegionKind.FACE: "DetectFaces", RegionKind.TEXT: "DetectText"}
 
 
 class IntakeFunctions(Construct):
-    """``receiver`` looks at every upload; ``uploads`` and ``reader`` stand behind the API."""
+    """``receiver`` looks at every upload; ``uploads`` and ``reader`` stand behind the API.
+
+    ``exporter`` tells queries of images.
+    """
 
     def __init__(
         self,
@@ -59,6 +66,7 @@ class IntakeFunctions(Construct):
         self._feed(queue)
         self.uploads = self._uploads()
         self.reader = self._reader()
+        self.exporter = self._exporter()
 
     def _receiver(self, image: Image) -> ImageFunction:
         settings, names = self._settings, self._names
@@ -144,3 +152,28 @@ class IntakeFunctions(Construct):
         self._buckets.let_fetch(reader.role, "images", prefix=PREVIEWS)
         self._pseudonyms.let_read(reader.role)
         return reader
+
+    def _exporter(self) -> Handler:
+        """Write records of images for queries, every day."""
+        exporter = self._handlers.add(
+            "image_exporter",
+            ImageExporterEnvironment(
+                powertools_service_name="analytics",
+                powertools_metrics_namespace=METRIC_NAMESPACE,
+                images_table=self._names.images_table,
+                results_bucket=self._buckets.name("results"),
+            ),
+            seconds=900,
+            memory_mb=1024,
+        )
+        self._table.let_list(exporter.role)
+        self._buckets.let_write(exporter.role, "results", prefix=IMAGE_RECORDS.prefix)
+        run_on(
+            self,
+            "Export",
+            exporter,
+            name=self._names.name("image-export"),
+            description="Writes the records of the last days' images for queries.",
+            schedule=Schedule.cron(hour="1", minute="0"),
+        )
+        return exporter
