@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from visionml.aws.mailbox import Mailbox, mailbox
 from visionml.contracts.images import ImageRecord, ProcessingStatus, image_id
 from visionml.contracts.intake import RefusalReason
 from visionml.errors import RequestRefused
+from visionml.local import faults
 from visionml.local.rekognition.registered import register
-from visionml.local.state import Project
+from visionml.local.state import Project, State
 from visionml.model import artefact
 from visionml.workbench import Session
 
@@ -241,6 +242,57 @@ def _empty(sqs: Any, queue: str) -> bool:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
     return all(int(found[name]) == 0 for name in names)
+
+
+@pytest.fixture
+def fault(aws_local: State) -> Iterator[Callable[..., object]]:
+    """Let calls fail; what is left of it is cleared."""
+    yield lambda operation, code, **counts: faults.inject(aws_local, operation, code, **counts)
+    faults.clear(aws_local)
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "times"),
+    [  # often enough that a client gives up, so that what is behind it has to try again
+        ("s3:GetObject", "SlowDown", 3),
+        ("s3:PutObject", "InternalError", 3),
+        ("dynamodb:PutItem", "ProvisionedThroughputExceededException", 3),
+        ("states:StartExecution", "ThrottlingException", 3),
+        ("rekognition:DetectLabels", "ThrottlingException", 2),
+        ("dynamodb:UpdateItem", "InternalServerError", 3),
+        ("sns:Publish", "InternalError", 3),
+    ],
+)
+def test_services_that_fail_for_a_while_lose_nothing_and_repeat_nothing(
+    intake: Intake, fault: Callable[..., object], operation: str, code: str, times: int
+) -> None:
+    content = encoded(plain(BETWEEN, side=160), "PNG")
+    key = f"uploads/{uuid4().hex}/either.png"
+    put = intake.session.aws.s3.put_object(Bucket=intake.bucket, Key=key, Body=content)
+    fault(operation, code, times=times)
+    image = image_id(intake.bucket, key, put["VersionId"])
+    record = intake.record(image)
+    assert record.processing_status is ProcessingStatus.UNCERTAIN
+    assert record.detected_animal == "cat"
+    assert len(intake.session.images._records.all_of(image)) == 1
+    assert len(intake.alerts(image)) == 1
+    assert intake.keys(key) == []
+    assert [each for each in intake.keys("") if image in each and "previews" not in each] == [
+        f"cats/{image}.png"
+    ]
+
+
+def test_an_image_that_rekognition_cannot_be_asked_about_is_kept_and_told_of(
+    intake: Intake, fault: Callable[..., object]
+) -> None:
+    fault("rekognition:DetectLabels", "AccessDeniedException", times=1000)
+    image = intake.drop(encoded(plain(DOG, side=160), "PNG"), "dog.png")
+    record = intake.record(image)
+    assert record.processing_status is ProcessingStatus.FAILED
+    assert record.s3_location == f"s3://{intake.bucket}/others/{image}.png"
+    (alert,) = intake.alerts(image)
+    assert alert["uncertainty"] == "not_looked_at"
+    assert "AccessDenied" in alert["reason"]
 
 
 def test_the_api_takes_images_and_tells_of_them(intake: Intake) -> None:
