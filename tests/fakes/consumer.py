@@ -1,5 +1,6 @@
 """The consumer of the requests stream in a world of memory, in which every step may be the last."""
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from tests.fakes.crashes import Crash
 from tests.fakes.mapping import Clock
 from tests.fakes.table import MemoryTable
 from visionml.contracts.inference import InferenceEvent, InferenceRequest, Prediction
+from visionml.errors import Unavailable
 from visionml.local.shard_progress import Record
 from visionml.serving.adapter import Inferred
 from visionml.serving.consuming import Consumer, Outcome
@@ -63,14 +65,34 @@ class World:
     def invoke(self, shard: str, batch: Sequence[Record]) -> dict[str, Any]:
         """Answer as the handler does."""
         pace, failed = self.pace(), []
-        for each in batch:
-            arrived = datetime.fromtimestamp(each.arrived, UTC)
-            record = Received(ARN, shard, each.sequence, arrived, each.source)
-            try:
-                self.outcomes[self.consumer.consume(record, pace)] += 1
-            except Exception:  # noqa: BLE001 - as the handler's library does
-                failed.append({"itemIdentifier": each.sequence})
+        records = [
+            Received(
+                ARN, shard, each.sequence, datetime.fromtimestamp(each.arrived, UTC), each.source
+            )
+            for each in batch
+        ]
+        known = self.consumer.begin(records)
+        ended: dict[str, Outcome] = {}
+        for record in records:
+            with contextlib.suppress(Exception):  # as the handler's library does
+                ended[record.sequence] = self.consumer.consume(record, pace, known)
+        self.consumer.tell(known, pace)
+        for record in records:
+            if record.sequence not in ended or known.waits(record):
+                failed.append({"itemIdentifier": record.sequence})
+            else:
+                self.outcomes[ended[record.sequence]] += 1
         return {"batchItemFailures": failed}
+
+    def consume(self, record: Received, pace: Pace | None = None) -> Outcome:
+        """End one record, as an invocation with no other does."""
+        pace = pace or self.pace()
+        batch = self.consumer.begin([record])
+        outcome = self.consumer.consume(record, pace, batch)
+        self.consumer.tell(batch, pace)
+        if batch.waits(record):
+            raise Unavailable("The event could not be told.")
+        return outcome
 
     def _step(self, what: str) -> None:
         self.step(what)
@@ -98,9 +120,9 @@ class World:
         self.step("has inferred")
         return Inferred(made, told)
 
-    def _publish(self, event: InferenceEvent) -> None:
+    def _publish(self, events: Sequence[InferenceEvent]) -> None:
         self.step("publish")
-        self.events.append(event.model_dump_json())
+        self.events += [each.model_dump_json() for each in events]
         self.step("has published")
 
     def _send(self, message: str) -> None:
@@ -113,7 +135,7 @@ def consumed(world: World, record: Received) -> Outcome:
     """Hand a record over until it ends, however often the consumer does."""
     for _ in range(10):
         try:
-            return world.consumer.consume(record, world.pace())
+            return world.consume(record)
         except Crash:
             continue
     raise AssertionError("it never ends")

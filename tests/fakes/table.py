@@ -64,6 +64,17 @@ class MemoryTable:
     def get(self, pk: str, sk: str) -> Item | None:
         return copy.deepcopy(self.items.get((pk, sk)))
 
+    def get_all(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
+        return {each: copy.deepcopy(self.items[each]) for each in keys if each in self.items}
+
+    def remove_together(self, keys: Sequence[tuple[str, str]], attribute: str) -> None:
+        self.step("remove")
+        for each in keys:
+            self._check(self.items.get(each, {}), {self._pk: each[0]})
+        for each in keys:
+            self.items[each].pop(attribute, None)
+        self.step("has removed")
+
     def newest(self, pk: str) -> Item | None:
         return next(reversed([*self.query(pk)]), None)
 

@@ -21,12 +21,11 @@ pytestmark = pytest.mark.usefixtures("promoted")
 @pytest.fixture(scope="module")
 def disturbed(aws_local: State) -> None:
     """Things that go wrong by themselves on AWS, at the endpoint, the table and the streams."""
-    for operation, code in (
-        ("sagemaker:InvokeEndpoint", "ServiceUnavailable"),
-        ("dynamodb:UpdateItem", "ProvisionedThroughputExceededException"),
-        ("kinesis:PutRecord", "ProvisionedThroughputExceededException"),
-    ):
-        faults.inject(aws_local, operation, code, times=8, after=5)
+    busy = "ProvisionedThroughputExceededException"
+    faults.inject(aws_local, "sagemaker:InvokeEndpoint", "ServiceUnavailable", times=8, after=5)
+    faults.inject(aws_local, "dynamodb:PutItem", busy, times=8, after=INPUTS)
+    faults.inject(aws_local, "dynamodb:TransactWriteItems", busy, times=8, after=1)
+    faults.inject(aws_local, "kinesis:PutRecords", busy, times=8, after=2)
 
 
 def test_every_record_ends_and_what_failed_can_be_sent_again(

@@ -258,6 +258,7 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
         (
             "HandlersPredictionConsumer",
             {
+                "dynamodb:BatchGetItem",
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",
                 "dynamodb:UpdateItem",
@@ -266,7 +267,7 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
                 "kinesis:GetRecords",
                 "kinesis:GetShardIterator",
                 "kinesis:ListShards",
-                "kinesis:PutRecord",
+                "kinesis:PutRecords",
                 "s3:GetObject",
                 "s3:ListBucket",
                 "sagemaker:DescribeEndpoint",

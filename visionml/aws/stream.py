@@ -1,5 +1,6 @@
 """Records written to and read from a Kinesis stream."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -63,11 +64,11 @@ def put_all(
         waiting = list(range(start, min(start + _PUT_AT_ONCE, len(records))))
         for attempt in range(_ATTEMPTS):
             sent = [{"Data": records[n][0], "PartitionKey": records[n][1]} for n in waiting]
-            with translated(f"write to the stream {stream}"):
+            with contextlib.suppress(Unavailable), translated(f"write to the stream {stream}"):
                 answers = client.put_records(StreamName=stream, Records=sent)["Records"]
-            for number, answer in zip(waiting, answers, strict=True):
-                if "SequenceNumber" in answer and not answer.get("ErrorCode"):
-                    places[number] = answer["ShardId"], answer["SequenceNumber"]
+                for number, answer in zip(waiting, answers, strict=True):
+                    if not answer.get("ErrorCode"):
+                        places[number] = answer["ShardId"], answer["SequenceNumber"]
             waiting = [number for number in waiting if number not in places]
             if not waiting:
                 break

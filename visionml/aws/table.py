@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from visionml.aws.errors import translated
+from visionml.errors import Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
@@ -16,6 +17,8 @@ Item = dict[str, Any]
 
 _READ_AT_ONCE = 200
 _READS_A_PAGE = 10
+_GOT_AT_ONCE = 100
+_LEFT_OVER = 5  # times that a table may leave keys over
 
 
 class Table:
@@ -143,6 +146,54 @@ class Table:
         with translated(f"read {pk} from the table {self.name}"):
             found = self._table.get_item(Key=self._key(pk, sk), ConsistentRead=True)
         return _plain(found["Item"]) if "Item" in found else None
+
+    def get_all(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
+        """Return the items of these keys that there are, as last written, in few calls.
+
+        Raises
+        ------
+        Unavailable
+            The table is throttled.
+        """
+        wanted = [self._key(*each) for each in dict.fromkeys(keys)]
+        found: dict[tuple[str, str], Item] = {}
+        attempts = 0
+        while wanted:
+            asked: Any = {self.name: {"Keys": wanted[:_GOT_AT_ONCE], "ConsistentRead": True}}
+            with translated(f"read the table {self.name}"):
+                page = self._table.meta.client.batch_get_item(RequestItems=asked)
+            for item in map(_plain, page["Responses"].get(self.name, [])):
+                found[str(item[self._pk]), str(item[self._sk])] = item
+            unprocessed: Any = page.get("UnprocessedKeys", {})
+            left = unprocessed.get(self.name, {}).get("Keys", [])
+            attempts += bool(left)
+            if attempts > _LEFT_OVER:
+                raise Unavailable(f"The table {self.name} is throttled.")
+            wanted = [*left, *wanted[_GOT_AT_ONCE:]]
+        return found
+
+    def remove_together(self, keys: Sequence[tuple[str, str]], attribute: str) -> None:
+        """Remove an attribute from up to 100 items, all or none.
+
+        Raises
+        ------
+        Conflict
+            One of them is not there, or is written by somebody else right now.
+        """
+        writes: list[Any] = [
+            {
+                "Update": {
+                    "TableName": self.name,
+                    "Key": self._key(*each),
+                    "UpdateExpression": "REMOVE #attribute",
+                    "ConditionExpression": f"attribute_exists({self._pk})",
+                    "ExpressionAttributeNames": {"#attribute": attribute},
+                }
+            }
+            for each in keys
+        ]
+        with translated(f"change {len(keys)} items of the table {self.name}"):
+            self._table.meta.client.transact_write_items(TransactItems=writes)
 
     def query(self, pk: str, *, sk_prefix: str = "") -> Iterator[Item]:
         """Yield the items of one partition whose sort key starts with `sk_prefix`, in order."""

@@ -4,7 +4,8 @@ What the endpoint cannot answer now is waited for; what is left when there is no
 handed back to Lambda, which hands it over again.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -24,6 +25,7 @@ from visionml.aws.session import Aws
 from visionml.aws.table import Table
 from visionml.contracts.environment import PredictionConsumerEnvironment
 from visionml.contracts.inference import InferenceEvent, InferenceRequest
+from visionml.errors import Unavailable
 from visionml.handlers.observability import Event, metrics, observed
 from visionml.handlers.publishing import sticky_to
 from visionml.serving.adapter import Inferred, infer
@@ -72,9 +74,9 @@ def _infer(request: InferenceRequest) -> Inferred:
     )
 
 
-def _publish(event: InferenceEvent) -> None:
-    content = event.model_dump_json().encode()
-    stream.put(kinesis, environment.events_stream, content, key=event.prediction_id)
+def _publish(events: Sequence[InferenceEvent]) -> None:
+    records = [(each.model_dump_json().encode(), each.prediction_id) for each in events]
+    stream.put_all(kinesis, environment.events_stream, records)
 
 
 consumer = Consumer(
@@ -105,25 +107,28 @@ def handler(event: Event, context: LambdaContext) -> Event:
     """Return which records of a batch are to be handed over again."""
     left = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     pace = Pace(seconds=min(environment.patience_seconds, left))
-    under_way: dict[str, Future[Outcome]] = {}
-    ended: list[Outcome] = []
+    records = [_received(each) for each in KinesisStreamEvent(event).records]
+    batch = consumer.begin(records)
     with ThreadPoolExecutor(environment.concurrency) as pool:
-        for each in KinesisStreamEvent(event).records:
-            record = _received(each)
-            under_way[record.sequence] = pool.submit(consumer.consume, record, pace)
-        answer: Event = dict(
-            process_partial_response(
-                event=event,
-                record_handler=lambda record: ended.append(
-                    under_way[record.kinesis.sequence_number].result()
-                ),
-                processor=processor,
-                context=context,
-            )
+        futures = [pool.submit(consumer.consume, each, pace, batch) for each in records]
+    consumer.tell(batch, pace)
+    under_way = dict(zip([each.sequence for each in records], futures, strict=True))
+    ended: list[Outcome] = []
+
+    def end(record: KinesisStreamRecord) -> None:
+        outcome = under_way[record.kinesis.sequence_number].result()
+        if batch.waits(_received(record)):
+            raise Unavailable("The event of a prediction could not be told yet.")
+        ended.append(outcome)
+
+    answer: Event = dict(
+        process_partial_response(
+            event=event, record_handler=end, processor=processor, context=context
         )
+    )
     for outcome, name in _COUNTS.items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=ended.count(outcome))
-    handed_back = len(under_way) - len(ended)
+    handed_back = len(records) - len(ended)
     metrics.add_metric(name="RequestsHandedBack", unit=MetricUnit.Count, value=handed_back)
     metrics.add_metric(name="EndpointWaits", unit=MetricUnit.Count, value=pace.waits)
     return answer

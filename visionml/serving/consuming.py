@@ -5,21 +5,22 @@ Whoever comes next does what is missing:
 
 1. the prediction is settled by a write that only a pending one takes, and the event that
    monitoring is to be told is part of that write;
-2. the event is published, and the table notes that it was.
+2. the events of a batch are published together, and the table notes that they were.
 
-So the prediction is written once. The event is published again, the same to the byte, only by
-who finds it unpublished: after an end between publishing and noting.
+So a prediction is written once. An event is published again, the same to the byte, only by who
+finds it unpublished: after an end between publishing and noting.
 """
 
+import contextlib
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -36,6 +37,8 @@ from visionml.serving.pace import Pace
 from visionml.serving.predictions import Kept, Predictions
 from visionml.serving.statuses import status_of
 
+_Result = TypeVar("_Result")
+
 LARGEST_BYTES = 16_384
 """A request has some 300: what is larger than this is none."""
 UNKNOWN_ATTEMPTS = 3
@@ -51,6 +54,21 @@ class Outcome(StrEnum):
     FAILED = "failed"
     REPEATED = "repeated"
     """It had ended before."""
+
+
+@dataclass
+class Batch:
+    """What an invocation knows before it begins, and what it has to tell when it ends."""
+
+    known: dict[str, Kept | None] = field(default_factory=dict)
+    untold: dict[str, InferenceEvent] = field(default_factory=dict)
+    """Events by prediction."""
+    records: dict[str, str] = field(default_factory=dict)
+    """The records that wait for them, and the predictions by which."""
+
+    def waits(self, record: Received) -> bool:
+        """Tell whether a record has an event that could not be told."""
+        return self.records.get(record.position, "") in self.untold
 
 
 class Malformed(Exception):
@@ -70,8 +88,8 @@ class Consumer:
     predictions: Predictions
     failures: Failures
     infer: Callable[[InferenceRequest], Inferred]
-    publish: Callable[[InferenceEvent], None]
-    """Sends an event, or raises Unavailable."""
+    publish: Callable[[Sequence[InferenceEvent]], None]
+    """Sends events, or raises Unavailable."""
     maximum_age: timedelta
     """Since a record arrived; until then what is busy or down is waited for."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -80,8 +98,19 @@ class Consumer:
     )
     """One thread at a time is at a prediction."""
 
-    def consume(self, record: Received, pace: Pace) -> Outcome:
-        """End a record, waiting as `pace` allows.
+    def begin(self, records: Sequence[Received]) -> Batch:
+        """Look up together what is known of the predictions that records ask for."""
+        names: list[str] = []
+        for each in records:
+            with contextlib.suppress(Malformed):
+                names.append(request_of(each.data).prediction_id)
+        try:
+            return Batch(self.predictions.find_all(names))
+        except VisionmlError:
+            return Batch()  # they are looked up one by one, with patience
+
+    def consume(self, record: Received, pace: Pace, batch: Batch) -> Outcome:
+        """End a record but for telling of it, waiting as `pace` allows.
 
         Raises
         ------
@@ -90,38 +119,49 @@ class Consumer:
         Exception
             Nobody knows why it fails; it is to be handed over again, a few times at most.
         """
+        return self._patiently(lambda: self._end(record, batch), pace)
+
+    def tell(self, batch: Batch, pace: Pace) -> None:
+        """Publish the events of a batch and note that; what could not be told stays in it."""
+        if not batch.untold:
+            return
+        with contextlib.suppress(VisionmlError):
+            self._patiently(lambda: self._tell(batch), pace)
+
+    def _patiently(self, work: Callable[[], _Result], pace: Pace) -> _Result:
         while True:
             pace.ready()
             try:
-                outcome = self._end(record)
+                result = work()
             except VisionmlError as error:
                 pace.slow(error)
             else:
                 pace.good()
-                return outcome
+                return result
 
-    def _end(self, record: Received) -> Outcome:
+    def _end(self, record: Received, batch: Batch) -> Outcome:
         try:
             request = request_of(record.data)
         except Malformed as error:
             return self._malformed(record, error)
         with self._locks[hash(request.prediction_id) % len(self._locks)]:
-            return self._settle(record, request)
+            return self._settle(record, request, batch)
 
-    def _settle(self, record: Received, request: InferenceRequest) -> Outcome:
-        kept = self._kept(request.prediction_id)
+    def _settle(self, record: Received, request: InferenceRequest, batch: Batch) -> Outcome:
+        kept = self._kept(request.prediction_id, batch)
         if kept.request and kept.request != fingerprint(request):
             return self._unsettled(record, _OTHER_REQUEST)
         if kept.state.status == "pending":
-            return self._make(record, request, kept)
+            return self._make(record, request, kept, batch)
         if kept.event is None:
             return Outcome.REPEATED
-        self._tell(kept.event)  # who settled it did not come so far
+        self._remember(record, kept.event, batch)  # who settled it did not come so far
         return Outcome.MADE if kept.record == record.position else Outcome.REPEATED
 
-    def _kept(self, prediction_id: str) -> Kept:
+    def _kept(self, prediction_id: str, batch: Batch) -> Kept:
         """Return what is known of a prediction; one that nobody announced becomes pending."""
-        kept = self.predictions.find(prediction_id)
+        # what was known before this batch holds for the first record of it alone
+        kept = batch.known.pop(prediction_id, None) or self.predictions.find(prediction_id)
         if kept is None:
             try:
                 kept = Kept(self.predictions.accept(prediction_id))
@@ -131,7 +171,9 @@ class Consumer:
             raise Conflict(f"The prediction {prediction_id} is being forgotten.")
         return kept
 
-    def _make(self, record: Received, request: InferenceRequest, kept: Kept) -> Outcome:
+    def _make(
+        self, record: Received, request: InferenceRequest, kept: Kept, batch: Batch
+    ) -> Outcome:
         if self.now() - record.arrived > self.maximum_age:
             return self._fail(record, request, _TOO_LATE)
         try:
@@ -154,13 +196,19 @@ class Consumer:
             request=fingerprint(request),
             record=record.position,
         ):
-            return self._settle(record, request)  # another invocation was faster
-        self._tell(made.event)
+            return self._settle(record, request, batch)  # another invocation was faster
+        self._remember(record, made.event, batch)
         return Outcome.MADE
 
-    def _tell(self, event: InferenceEvent) -> None:
-        self.publish(event)
-        self.predictions.published(event.prediction_id)
+    def _remember(self, record: Received, event: InferenceEvent, batch: Batch) -> None:
+        batch.untold[event.prediction_id] = event
+        batch.records[record.position] = event.prediction_id
+
+    def _tell(self, batch: Batch) -> None:
+        events = list(batch.untold.values())
+        self.publish(events)
+        self.predictions.published([each.prediction_id for each in events])
+        batch.untold.clear()
 
     def _fail(self, record: Received, request: InferenceRequest, error: ErrorDetail) -> Outcome:
         ended = self.predictions.settle(

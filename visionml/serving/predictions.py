@@ -1,7 +1,8 @@
 """Predictions that somebody asked for and will collect, in a table that forgets them."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from visionml.aws.table import Item, Table
@@ -17,6 +18,8 @@ TTL_ATTRIBUTE = "expirationTime"
 """When DynamoDB forgets an item of the table, in seconds since the epoch."""
 _SORT = "STATE"
 _DAY_SECONDS = 86_400
+_AT_ONCE = 100
+"""Writes of a transaction."""
 
 
 class Kept(NamedTuple):
@@ -66,7 +69,15 @@ class Predictions:
 
     def find(self, prediction_id: str) -> Kept | None:
         """Return all that the table knows of a prediction, or None."""
-        item = self._table.get(_partition(prediction_id), _SORT)
+        return self._kept(self._table.get(_partition(prediction_id), _SORT))
+
+    def find_all(self, prediction_ids: Iterable[str]) -> dict[str, Kept | None]:
+        """Return the same of several predictions, by their ids."""
+        keys = {each: (_partition(each), _SORT) for each in prediction_ids}
+        found = self._table.get_all(keys.values())
+        return {each: self._kept(found.get(key)) for each, key in keys.items()}
+
+    def _kept(self, item: Item | None) -> Kept | None:
         # DynamoDB deletes what has expired some days later
         if item is None or item[TTL_ATTRIBUTE] <= self._clock():
             return None
@@ -116,12 +127,20 @@ class Predictions:
             return False
         return True
 
-    def published(self, prediction_id: str) -> None:
-        """Note that monitoring was told."""
-        try:
-            self._table.update(_partition(prediction_id), _SORT, facts={"event": None})
-        except Conflict:
-            return  # it was forgotten meanwhile
+    def published(self, prediction_ids: Sequence[str]) -> None:
+        """Note that monitoring was told of predictions."""
+        keys = [(_partition(each), _SORT) for each in prediction_ids]
+        for start in range(0, len(keys), _AT_ONCE):
+            together = keys[start : start + _AT_ONCE]
+            try:
+                self._table.remove_together(together, "event")
+            except Conflict:  # one is forgotten, or opened again: the others are not
+                self._one_by_one(together)
+
+    def _one_by_one(self, keys: Sequence[tuple[str, str]]) -> None:
+        for each in keys:
+            with contextlib.suppress(Conflict):
+                self._table.update(*each, facts={"event": None})
 
     def attempted(self, prediction_id: str, *, attempts: int) -> None:
         """Note how often a pending prediction could not be made."""

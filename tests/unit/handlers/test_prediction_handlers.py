@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +13,10 @@ from tests.fakes import events
 from tests.fakes.parameters import MemoryParameters
 from tests.fakes.table import MemoryTable
 from tests.unit.handlers.conftest import ColdStart
-from visionml.contracts.inference import InferenceRequest
+from visionml.contracts.inference import InferenceEvent, InferenceRequest
 from visionml.contracts.names import active_version_parameter
 from visionml.errors import Unavailable
-from visionml.serving.consuming import Outcome
+from visionml.serving.consuming import Batch, Outcome
 from visionml.serving.failures import Received
 from visionml.serving.pace import Pace
 from visionml.serving.predictions import Predictions
@@ -98,19 +99,40 @@ def test_a_prediction_is_collected(
     assert unknown["statusCode"] == 404
 
 
+EVENT = InferenceEvent(
+    label="7",
+    probability=0.9,
+    probabilities={"7": 0.9},
+    model_version="run-1",
+    prediction_id="p1",
+    time=datetime(2026, 11, 20, tzinfo=UTC),
+    image_sha256="ab",
+    variant="ModelA",
+    latency_ms=3.5,
+)
+
+
 class Consuming:
     """Stands for the consumer; what is named for an error ends with it."""
 
     def __init__(self) -> None:
         self.records: list[Received] = []
 
-    def consume(self, record: Received, pace: Pace) -> Outcome:
+    def begin(self, records: Sequence[Received]) -> Batch:
+        return Batch()
+
+    def consume(self, record: Received, pace: Pace, batch: Batch) -> Outcome:
         self.records.append(record)
         if record.data == b"busy":
             raise Unavailable("No.")
         if record.data == b"fault":
             raise ValueError("a fault")
+        if record.data == b"untold":
+            batch.records[record.position] = "p1"
         return Outcome.MADE
+
+    def tell(self, batch: Batch, pace: Pace) -> None:
+        batch.untold.update(dict.fromkeys(batch.records.values(), EVENT))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +141,7 @@ class Consuming:
         ([b"first", b"busy", b"last", b"fault"], ["1", "3"]),
         ([b"busy", b"busy"], ["0", "1"]),
         ([b"first", b"last"], []),
+        ([b"first", b"untold"], ["1"]),
     ],
 )
 def test_what_cannot_be_answered_now_is_handed_back_and_the_rest_is_not(

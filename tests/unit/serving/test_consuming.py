@@ -45,12 +45,12 @@ def test_a_prediction_is_written_and_told_once_whenever_the_consumer_ends(
     world.step = crashing = Crashing(fatal)
     crashed = ""
     try:
-        world.consumer.consume(record, world.pace())
+        world.consume(record)
     except Crash as crash:
         crashed = str(crash)
     crashing.fatal = None
-    world.consumer.consume(record, world.pace())
-    assert world.consumer.consume(record, world.pace()) is Outcome.REPEATED
+    world.consume(record)
+    assert world.consume(record) is Outcome.REPEATED
     kept = world.predictions.find("p1")
     assert kept
     assert (kept.state.status, kept.event, kept.record) == ("done", None, "shard-0:1")
@@ -58,35 +58,35 @@ def test_a_prediction_is_written_and_told_once_whenever_the_consumer_ends(
     told = [json.loads(each) for each in world.events]
     assert {each["latency_ms"] for each in told} == {kept.state.prediction.latency_ms}
     # between publishing and noting it there is nothing that could be one step with both
-    twice = crashed in {"has published", "update"}
+    twice = crashed in {"has published", "remove"}
     assert world.events == world.events[:1] * (2 if twice else 1)
 
 
 def test_the_crashes_reach_every_step(world: World) -> None:
     record = asked(world)
     world.step = crashing = Crashing()
-    world.consumer.consume(record, world.pace())
+    world.consume(record)
     assert crashing.count == 8 < len(CRASHES)
 
 
 def test_a_replayed_request_costs_no_inference_and_no_event(world: World) -> None:
     record = asked(world)
-    assert world.consumer.consume(record, world.pace()) is Outcome.MADE
+    assert world.consume(record) is Outcome.MADE
     world.clock.sleep(100)
     again = asked(world)._replace(sequence="2")
     assert again.data != record.data  # it says when it was sent
-    assert world.consumer.consume(again, world.pace()) is Outcome.REPEATED
+    assert world.consume(again) is Outcome.REPEATED
     assert (world.asked["p1"], len(world.events), world.messages) == (1, 1, [])
 
 
 def test_a_request_that_nobody_announced_is_answered_too(world: World) -> None:
     record = world.received(request("p1", world.clock).model_dump_json().encode())
-    assert world.consumer.consume(record, world.pace()) is Outcome.MADE
+    assert world.consume(record) is Outcome.MADE
     assert world.predictions.get("p1").status == "done"
 
 
 def test_another_request_under_a_known_id_is_recorded_and_changes_nothing(world: World) -> None:
-    world.consumer.consume(asked(world), world.pace())
+    world.consume(asked(world))
     other = asked(world, s3="s3://raw/inference/other")._replace(sequence="2")
     assert consumed(world, other) is Outcome.FAILED
     assert consumed(world, other) is Outcome.REPEATED
@@ -116,7 +116,7 @@ def test_a_record_that_is_no_request_is_recorded_with_its_place_and_reason(
     world.step = crashing = Crashing(fatal)
     told_twice = False
     try:
-        world.consumer.consume(record, world.pace())
+        world.consume(record)
     except Crash as crash:
         told_twice = str(crash) in {"has sent", "update"}
     crashing.fatal = None
@@ -136,8 +136,8 @@ def test_a_record_that_is_no_request_is_recorded_with_its_place_and_reason(
 def test_a_broken_request_for_a_known_prediction_is_that_predictions_failure(world: World) -> None:
     world.predictions.accept("p1")
     record = world.received(b'{"prediction_id": "p1"}')
-    assert world.consumer.consume(record, world.pace()) is Outcome.FAILED
-    assert world.consumer.consume(record, world.pace()) is Outcome.REPEATED
+    assert world.consume(record) is Outcome.FAILED
+    assert world.consume(record) is Outcome.REPEATED
     error = world.predictions.get("p1").error
     assert error
     assert error.code == "record_no_request"
@@ -148,7 +148,7 @@ def test_a_broken_request_for_a_known_prediction_is_that_predictions_failure(wor
 def test_a_refused_image_is_a_failure_that_says_why(world: World) -> None:
     record = asked(world)
     world.endpoint = refuse(RequestRefused("No image.", code="s3_not_found", status=422))
-    assert world.consumer.consume(record, world.pace()) is Outcome.FAILED
+    assert world.consume(record) is Outcome.FAILED
     error = world.predictions.get("p1").error
     assert error
     assert error.code == "s3_not_found"
@@ -158,7 +158,7 @@ def test_a_refused_image_is_a_failure_that_says_why(world: World) -> None:
 def test_what_is_older_than_the_maximum_age_fails_without_being_asked_for(world: World) -> None:
     record = asked(world)
     world.clock.sleep(MAXIMUM_AGE.total_seconds() + 1)
-    assert world.consumer.consume(record, world.pace()) is Outcome.FAILED
+    assert world.consume(record) is Outcome.FAILED
     error = world.predictions.get("p1").error
     assert error
     assert error.code == "too_late"
@@ -174,7 +174,7 @@ def test_a_busy_endpoint_is_waited_for(world: World, error: Unavailable) -> None
             raise answers.pop()
 
     world.endpoint, pace, began = endpoint, world.pace(), world.clock.now
-    assert world.consumer.consume(record, pace) is Outcome.MADE
+    assert world.consume(record, pace) is Outcome.MADE
     assert pace.waits == 5
     # 0.2 + 0.4 + 0.8 + 1.6 + 3.2 s, each three quarters of it as chance has it
     assert world.clock.now - began == pytest.approx(4.65 + 0.01)
@@ -188,13 +188,13 @@ def test_an_endpoint_that_is_down_for_longer_than_the_patience_costs_no_record(
     records = [asked(world, f"p{number}") for number in range(3)]
     for record in records:
         with pytest.raises(Unavailable):
-            world.consumer.consume(record, pace)
+            world.consume(record, pace)
     assert world.clock.now - began <= 60
     assert world.predictions.get("p2").status == "pending"
     world.endpoint = lambda _: None
     with pytest.raises(Unavailable, match="handed back"):  # nothing new in this invocation
-        world.consumer.consume(records[0], pace)
-    assert [world.consumer.consume(each, world.pace()) for each in records] == [Outcome.MADE] * 3
+        world.consume(records[0], pace)
+    assert [world.consume(each) for each in records] == [Outcome.MADE] * 3
 
 
 def test_pauses_double_up_to_ten_seconds_and_end_with_an_answer(world: World) -> None:
@@ -219,7 +219,7 @@ def test_a_stream_of_events_that_is_busy_delays_an_event_and_loses_none(world: W
             raise failures.pop()
 
     world.step = step
-    assert world.consumer.consume(record, world.pace()) is Outcome.MADE
+    assert world.consume(record) is Outcome.MADE
     assert (world.asked["p1"], len(world.events)) == (1, 1)
 
 
@@ -228,8 +228,8 @@ def test_what_fails_for_unknown_reasons_is_tried_a_few_times(world: World) -> No
     world.endpoint = refuse(ValueError("a fault"))
     for _ in range(UNKNOWN_ATTEMPTS - 1):
         with pytest.raises(ValueError, match="a fault"):
-            world.consumer.consume(record, world.pace())
-    assert world.consumer.consume(record, world.pace()) is Outcome.FAILED
+            world.consume(record)
+    assert world.consume(record) is Outcome.FAILED
     error = world.predictions.get("p1").error
     assert error
     assert (error.code, "fault" in error.message) == ("internal", False)
@@ -246,5 +246,5 @@ def test_who_is_overtaken_by_another_invocation_leaves_its_answer(world: World) 
         assert world.predictions.settle("p1", made.prediction, event=None)
 
     world.endpoint = overtaken
-    assert world.consumer.consume(record, world.pace()) is Outcome.REPEATED
+    assert world.consume(record) is Outcome.REPEATED
     assert not world.events

@@ -100,7 +100,7 @@ def test_what_monitoring_is_to_be_told_is_kept_until_it_was(predictions: Predict
     kept = predictions.find("p1")
     assert kept
     assert (kept.event, kept.request, kept.record) == (EVENT, "print", "shard:1")
-    predictions.published("p1")
+    predictions.published(["p1", "p2"])
     kept = predictions.find("p1")
     assert kept
     assert (kept.event, kept.state.prediction) == (None, PREDICTION)

@@ -39,7 +39,7 @@ class Stream:
     def consume(self) -> None:
         for each in self.records:
             record = self.world.received(each.data, sequence=int(each.sequence))
-            self.world.consumer.consume(record, self.world.pace())
+            self.world.consume(record)
 
     def replay(self, *, dry_run: bool = False) -> Replayed:
         return replay(

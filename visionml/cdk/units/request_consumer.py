@@ -47,10 +47,10 @@ class RequestConsumer(Construct):
         role, names = self.consumer.role, self._names
         use_endpoint(role, names, *asking)
         buckets.let_read(role, "raw", prefix=INFERENCE_UPLOADS)
-        predictions.let(role, "GetItem", "PutItem", "UpdateItem")
+        predictions.let(role, "BatchGetItem", "GetItem", "PutItem", "UpdateItem")
         streams.let_read(role, names.requests_stream)
         streams.let_tell_of_failures(role)
-        streams.let_write(role, names.events_stream)
+        streams.let_write(role, names.events_stream, together=True)
         self._map(streams)
 
     def _function(self, handlers: Handlers, environment: Mapping[str, Any]) -> Handler:

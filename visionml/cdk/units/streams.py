@@ -115,7 +115,8 @@ class Streams(Construct):
             because="A consumer's ARN ends with the second in which it was registered.",
         )
 
-    def let_write(self, role: Role, name: str) -> None:
-        """Allow appending records to the stream of that name."""
-        allow(role, ["kinesis:PutRecord"], [arn(role, "kinesis", f"stream/{name}")])
+    def let_write(self, role: Role, name: str, *, together: bool = False) -> None:
+        """Allow appending records to the stream of that name, one by one or `together`."""
+        action = "kinesis:PutRecords" if together else "kinesis:PutRecord"
+        allow(role, [action], [arn(role, "kinesis", f"stream/{name}")])
         self._key.grant(role, "kms:GenerateDataKey")
