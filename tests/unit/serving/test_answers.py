@@ -141,7 +141,9 @@ class Undecided(Broken):
 
 
 def test_probabilities_that_are_no_numbers_are_a_failure_and_no_broken_json(folder: Path) -> None:
-    response = post(Engine(Undecided(folder), RequestLimits()), LIGHT, {"Content-Type": "image/png"})
+    response = post(
+        Engine(Undecided(folder), RequestLimits()), LIGHT, {"Content-Type": "image/png"}
+    )
     assert refusal(response)[:2] == (500, "internal")
 
 
