@@ -47,7 +47,7 @@ Synthesise = Callable[[str], Synthesised]
 
 OVERRIDES = {
     "images.upload_limit_bytes": "1000000",
-    "intake.reserved_concurrency": "20",
+    "intake.reserved_concurrency": "60",
     "intake.tracing": "false",
     "lambda_architecture": "x86_64",
     "private_network": "true",

@@ -147,3 +147,9 @@ def test_an_upload_is_tried_again_after_the_function_gave_up_at_the_earliest() -
     assert IntakeSettings(seconds=100, retry_seconds=100).hidden_seconds == 100
     with pytest.raises(ValueError, match="AWS refuses"):
         IntakeSettings(seconds=100, retry_seconds=99)
+
+
+def test_as_many_uploads_are_handed_out_as_the_function_may_take() -> None:
+    assert IntakeSettings(reserved_concurrency=50).maximum_concurrency == 50
+    with pytest.raises(ValueError, match="turned away"):
+        IntakeSettings(reserved_concurrency=49)

@@ -69,7 +69,7 @@ def test_the_receiver_works_as_the_settings_say(
     )
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert "ReservedConcurrentExecutions" not in function
-    assert receiver(overridden)["ReservedConcurrentExecutions"] == 20
+    assert receiver(overridden)["ReservedConcurrentExecutions"] == 60
     assert "TracingConfig" not in receiver(overridden)
     assert ROOT.joinpath(*RECEIVER.split(".")[:-1]).with_suffix(".py").is_file()
 

@@ -273,6 +273,11 @@ class IntakeSettings(_Record):
     def _patient(self) -> "IntakeSettings":
         if self.hidden_seconds < self.seconds:
             raise ValueError("retry_seconds is smaller than seconds: AWS refuses that")
+        if (self.reserved_concurrency or self.maximum_concurrency) < self.maximum_concurrency:
+            raise ValueError(
+                "reserved_concurrency is smaller than maximum_concurrency: uploads would be turned"
+                " away until they are given up"
+            )
         return self
 
 
