@@ -299,6 +299,16 @@ def test_records_of_images_are_exported_for_queries(known: Known) -> None:
     table.delete_item(Key={"ImageID": record.image_id, "Timestamp": record.item()["Timestamp"]})
 
 
+def test_results_are_encrypted_with_the_records_key(known: Known) -> None:
+    session = known.session
+    query_id = session.query("SELECT 1 AS one").attrs["query_id"]
+    bucket = session.names.bucket("results", session.aws.account)
+    stored = session.aws.s3.head_object(Bucket=bucket, Key=f"queries/{query_id}.csv")
+
+    assert stored["ServerSideEncryption"] == "aws:kms"
+    assert stored["SSEKMSKeyId"].startswith("arn:aws:kms:")
+
+
 def test_mistakes_are_told_in_sentences(known: Known) -> None:
     query = known.session.query
     with pytest.raises(InvalidInput, match="Column 'nosuch' cannot be resolved"):

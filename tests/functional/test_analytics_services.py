@@ -59,13 +59,8 @@ class Lake:
             **more,
         )
         query_id = started["QueryExecutionId"]
-        ended: dict[str, Any] = until(lambda: self._ended(query_id), every_seconds=0.02)
+        ended: dict[str, Any] = until(lambda: _ended(athena, query_id), every_seconds=0.02)
         return ended
-
-    def _ended(self, query_id: str) -> dict[str, Any] | None:
-        found = self.aws.client("athena").get_query_execution(QueryExecutionId=query_id)
-        execution: dict[str, Any] = found["QueryExecution"]
-        return execution if execution["Status"]["State"] in _ENDED else None
 
     def rows(self, sql: str, **more: Any) -> list[list[str | None]]:
         """Return a query's rows without the names of the columns."""
@@ -84,6 +79,12 @@ class Lake:
         content = parquet(select)
         self.aws.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
         return len(content)
+
+
+def _ended(athena: Any, query_id: str) -> dict[str, Any] | None:
+    found = athena.get_query_execution(QueryExecutionId=query_id)
+    execution: dict[str, Any] = found["QueryExecution"]
+    return execution if execution["Status"]["State"] in _ENDED else None
 
 
 def parquet(select: str) -> bytes:
@@ -302,6 +303,22 @@ def test_a_stream_is_delivered_as_parquet_and_what_does_not_fit_is_kept(lake: La
     kept = lake.aws.s3.get_object(Bucket=lake.bucket, Key=key)["Body"].read()
     codes = {json.loads(line)["ErrorCode"] for line in kept.splitlines()}
     assert codes == {"DataFormatConversion.ParseError", "DataFormatConversion.MalformedData"}
+    assert until(lambda: _measured(lake, "FailedConversion.Records")) == 2
+    assert _measured(lake, "DeliveryToS3.Records") == 1
+
+
+def _measured(lake: Lake, name: str) -> float:
+    now = datetime.now(UTC)
+    found = lake.aws.cloudwatch.get_metric_statistics(
+        Namespace="AWS/Firehose",
+        MetricName=name,
+        Dimensions=[{"Name": "DeliveryStreamName", "Value": lake.name}],
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now + timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )
+    return sum(each["Sum"] for each in found["Datapoints"])
 
 
 def _deliver(lake: Lake) -> str:

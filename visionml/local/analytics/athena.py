@@ -20,6 +20,8 @@ from visionml.local.ministack import Query, Session
 Document = dict[str, Any]
 _LARGEST_QUERY = 262_144
 _LARGEST_PAGE = 1000
+_KEPT = 1000
+"""How many queries are remembered with their results."""
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 _ENGINE = {
     "SelectedEngineVersion": "AUTO",
@@ -133,6 +135,11 @@ class Executions:
 
         return handle
 
+    def workgroup_of(self, query_id: str) -> str | None:
+        """Return the workgroup that a query runs in, None where there is no such query."""
+        execution = self._known.get(query_id)
+        return execution.workgroup if execution else None
+
     def _start(self, asked: Document, session: Session) -> Document:
         query = str(asked.get("QueryString", ""))
         if not query.strip() or len(query) > _LARGEST_QUERY:
@@ -143,6 +150,8 @@ class Executions:
             return {"QueryExecutionId": earlier.id}
         execution = self._execution(asked, query, session)
         statement = self._statement(execution)
+        for oldest in list(self._known)[: max(0, len(self._known) - _KEPT)]:
+            del self._known[oldest]
         self._known[execution.id] = execution
         if token:
             self._known[f"token {token}"] = execution

@@ -9,7 +9,9 @@ from visionml.local.ministack import Properties, Provisioned
 
 def install() -> None:
     """Run queries, crawls and deliveries from now on."""
-    ministack.wrap_service("athena", Executions().wrap)
+    executions = Executions()
+    ministack.wrap_service("athena", executions.wrap)
+    ministack.name_workgroups_of_queries(executions.workgroup_of)
     ministack.wrap_service("glue", Crawlers().wrap)
     ministack.deliver_records_with(Deliveries().take)
     ministack.register_resource_type(

@@ -1,11 +1,14 @@
 # ruff: noqa: SLF001  (these modules exist to touch what MiniStack does not offer)
 """Athena, Glue and Firehose: their stores, and where their work is done by others."""
 
+import functools
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ministack import app
+from ministack.core import iam_actions
 from ministack.services import athena, firehose, glue
 
 from visionml.local.internals.services import ServiceHandler
@@ -25,6 +28,25 @@ def workgroup(name: str) -> Document | None:
     athena._ensure_default_workgroup()
     found: Document | None = athena._workgroups.get(name)
     return found
+
+
+def name_workgroups_of_queries(workgroup_of: Callable[[str], str | None]) -> None:
+    """Let policies ask for the workgroup of a query that a request names by its id."""
+    known = iam_actions.extract_resource_arn
+
+    @functools.wraps(known)
+    def wrapped(service: str, *rest: Any) -> str:
+        resource = str(known(service, *rest))
+        if service != "athena" or resource != "*":
+            return resource
+        try:
+            asked = json.loads(rest[3])
+        except ValueError:
+            return resource
+        name = workgroup_of(str(asked.get("QueryExecutionId", "")))
+        return f"arn:aws:athena:{rest[5]}:{rest[6]}:workgroup/{name}" if name else resource
+
+    iam_actions.extract_resource_arn = wrapped
 
 
 def run_table_statement(query: str, database: str) -> bool:
