@@ -113,7 +113,7 @@ def hidden(pixels: Pixels, regions: tuple[Region, ...], method: RedactionMethod)
     result = pixels.copy()
     for region in regions:
         part = result[region.top :, region.left :][: region.height, : region.width]
-        part[:] = 0 if method is RedactionMethod.BOX else _blurred(part)
+        part[:] = 0 if method == RedactionMethod.BOX else _blurred(part)
     return result
 
 
