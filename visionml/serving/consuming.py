@@ -42,7 +42,7 @@ _Result = TypeVar("_Result")
 LARGEST_BYTES = 16_384
 """A request has some 300: what is larger than this is none."""
 UNKNOWN_ATTEMPTS = 3
-"""How often a prediction is tried that ends in an error which nobody foresaw."""
+"""How often a prediction is tried that ends in an error which nobody foresaw, or ends all."""
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,9 @@ class Batch:
     """What an invocation knows before it begins, and what it has to tell when it ends."""
 
     known: dict[str, Kept | None] = field(default_factory=dict)
+    alone: bool = False
+    """Whether it is one record's: Lambda splits a batch down to the record that ends the consumer,
+    so that attempts of such a one are noted before they are made."""
     untold: dict[str, InferenceEvent] = field(default_factory=dict)
     """Events by prediction."""
     records: dict[str, str] = field(default_factory=dict)
@@ -105,9 +108,9 @@ class Consumer:
             with contextlib.suppress(Malformed):
                 names.append(request_of(each.data).prediction_id)
         try:
-            return Batch(self.predictions.find_all(names))
+            return Batch(self.predictions.find_all(names), alone=len(records) == 1)
         except VisionmlError:
-            return Batch()  # they are looked up one by one, with patience
+            return Batch(alone=len(records) == 1)  # they are looked up one by one, with patience
 
     def consume(self, record: Received, pace: Pace, batch: Batch) -> Outcome:
         """End a record but for telling of it, waiting as `pace` allows.
@@ -174,21 +177,9 @@ class Consumer:
     def _make(
         self, record: Received, request: InferenceRequest, kept: Kept, batch: Batch
     ) -> Outcome:
-        if self.now() - record.arrived > self.maximum_age:
-            return self._fail(record, request, _TOO_LATE)
-        try:
-            made = self.infer(request)
-        except InvalidInput as error:
-            return self._fail(record, request, status_of(error)[1].error)
-        except VisionmlError:
-            raise
-        except Exception as error:
-            log.exception("the prediction %s cannot be made", request.prediction_id)
-            attempts = kept.attempts + 1
-            if attempts >= UNKNOWN_ATTEMPTS:
-                return self._fail(record, request, status_of(error)[1].error)
-            self.predictions.attempted(request.prediction_id, attempts=attempts)
-            raise
+        made = self._asked(record, request, kept, batch)
+        if isinstance(made, ErrorDetail):
+            return self._fail(record, request, made)
         if not self.predictions.settle(
             request.prediction_id,
             made.prediction,
@@ -199,6 +190,32 @@ class Consumer:
             return self._settle(record, request, batch)  # another invocation was faster
         self._remember(record, made.event, batch)
         return Outcome.MADE
+
+    def _asked(
+        self, record: Received, request: InferenceRequest, kept: Kept, batch: Batch
+    ) -> Inferred | ErrorDetail:
+        """Return the endpoint's answer, or why there will be none."""
+        name, attempts = request.prediction_id, kept.attempts
+        if self.now() - record.arrived > self.maximum_age:
+            return _TOO_LATE
+        if attempts >= UNKNOWN_ATTEMPTS:
+            return _CONSUMER_ENDED
+        if batch.alone:
+            self.predictions.attempted(name, attempts=attempts + 1)
+        try:
+            return self.infer(request)
+        except InvalidInput as error:
+            return status_of(error)[1].error
+        except VisionmlError:
+            if batch.alone:  # waiting is no attempt
+                self.predictions.attempted(name, attempts=attempts)
+            raise
+        except Exception as error:
+            log.exception("the prediction %s cannot be made", name)
+            if attempts + 1 >= UNKNOWN_ATTEMPTS:
+                return status_of(error)[1].error
+            self.predictions.attempted(name, attempts=attempts + 1)
+            raise
 
     def _remember(self, record: Received, event: InferenceEvent, batch: Batch) -> None:
         batch.untold[event.prediction_id] = event
@@ -273,6 +290,10 @@ def fingerprint(request: InferenceRequest) -> str:
 _OTHER_REQUEST = ErrorDetail(
     code="other_request",
     message="The prediction of that id was settled for a request with another content.",
+)
+_CONSUMER_ENDED = ErrorDetail(
+    code="consumer_ended",
+    message="What makes predictions ended each time it came to this one. Its log may say why.",
 )
 _TOO_LATE = ErrorDetail(
     code="too_late",

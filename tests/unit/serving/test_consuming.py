@@ -66,7 +66,7 @@ def test_the_crashes_reach_every_step(world: World) -> None:
     record = asked(world)
     world.step = crashing = Crashing()
     world.consume(record)
-    assert crashing.count == 8 < len(CRASHES)
+    assert crashing.count == 10 < len(CRASHES)
 
 
 def test_a_replayed_request_costs_no_inference_and_no_event(world: World) -> None:
@@ -233,6 +233,32 @@ def test_what_fails_for_unknown_reasons_is_tried_a_few_times(world: World) -> No
     error = world.predictions.get("p1").error
     assert error
     assert (error.code, "fault" in error.message) == ("internal", False)
+
+
+def test_what_ends_the_consumer_each_time_is_a_failure_after_a_few(world: World) -> None:
+    record = asked(world)
+
+    def endpoint(_: InferenceRequest) -> None:
+        raise Crash("out of memory")
+
+    world.endpoint = endpoint
+    for _ in range(UNKNOWN_ATTEMPTS):
+        with pytest.raises(Crash):
+            world.consume(record)
+    assert world.consume(record) is Outcome.FAILED
+    error = world.predictions.get("p1").error
+    assert error
+    assert error.code == "consumer_ended"
+
+
+def test_waiting_for_the_endpoint_is_no_attempt(world: World) -> None:
+    record = asked(world)
+    world.endpoint = refuse(Unavailable("Down."))
+    for _ in range(2 * UNKNOWN_ATTEMPTS):
+        with pytest.raises(Unavailable):
+            world.consume(record, world.pace(5))
+    world.endpoint = lambda _: None
+    assert world.consume(record) is Outcome.MADE
 
 
 def test_who_is_overtaken_by_another_invocation_leaves_its_answer(world: World) -> None:
