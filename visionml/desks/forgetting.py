@@ -22,8 +22,8 @@ from visionml.intake.records import KEYS
 from visionml.registry.runs import withdraw_shards
 
 NOT_FOUND_BY_IMAGE = (
-    "Predictions name no image, so none can be found by it: they expire after {days} days, and"
-    " events of answers, which hold an image's hash, after 24 hours."
+    "Predictions name no image, so none can be found by it: they expire after {days} days, and so"
+    " do rows for queries, which hold an image's id or hash and neither image nor owner."
 )
 MODELS_STAY = (
     "Models were not changed. One without the image comes of training again on the same version of"
