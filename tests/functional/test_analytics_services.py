@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import boto3
@@ -224,6 +224,22 @@ def test_a_query_over_the_limit_is_cancelled(lake: Lake) -> None:
     assert spared["Status"]["State"] == "SUCCEEDED"
 
 
+def test_a_query_that_is_stopped_ends_cancelled(lake: Lake) -> None:
+    athena = lake.aws.client("athena")
+    many = "UNNEST(sequence(1, 100000))"
+    started = athena.start_query_execution(
+        QueryString=f"SELECT max(a.n * b.n % 7) FROM {many} AS a(n), {many} AS b(n)",
+        WorkGroup=lake.name,
+    )
+    query_id = started["QueryExecutionId"]
+    athena.stop_query_execution(QueryExecutionId=query_id)
+    status = until(lambda: _ended(athena, query_id))["Status"]
+
+    assert status["State"] == "CANCELLED"
+    with pytest.raises(ClientError, match="Final query state: CANCELLED"):
+        athena.get_query_results(QueryExecutionId=query_id)
+
+
 def test_results_come_in_pages_and_lie_in_the_bucket(lake: Lake) -> None:
     execution = lake.ask("SELECT n FROM UNNEST(sequence(1, 2500)) AS s(n) ORDER BY n")
     pages = (
@@ -284,7 +300,7 @@ def _trust_everyone(aws: Aws, role: str) -> None:
 
 
 def test_a_stream_is_delivered_as_parquet_and_what_does_not_fit_is_kept(lake: Lake) -> None:
-    stream = _deliver(lake)
+    stream = _deliver(lake, lake.name)
     good = {"id": "delivered", "score": 0.5, "shares": {"a": 0.1}, "place": {"x": 1, "y": 2}}
     records: Any = [
         {"Data": content, "PartitionKey": "same"}
@@ -307,35 +323,58 @@ def test_a_stream_is_delivered_as_parquet_and_what_does_not_fit_is_kept(lake: La
     assert _measured(lake, "DeliveryToS3.Records") == 1
 
 
-def _measured(lake: Lake, name: str) -> float:
+def _measured(
+    lake: Lake, metric: str, *, name: str = "", statistic: Literal["Sum", "SampleCount"] = "Sum"
+) -> float:
     now = datetime.now(UTC)
     found = lake.aws.cloudwatch.get_metric_statistics(
         Namespace="AWS/Firehose",
-        MetricName=name,
-        Dimensions=[{"Name": "DeliveryStreamName", "Value": lake.name}],
+        MetricName=metric,
+        Dimensions=[{"Name": "DeliveryStreamName", "Value": name or lake.name}],
         StartTime=now - timedelta(minutes=10),
         EndTime=now + timedelta(minutes=1),
         Period=3600,
-        Statistics=["Sum"],
+        Statistics=[statistic],
     )
-    return sum(each["Sum"] for each in found["Datapoints"])
+    return sum(each[statistic] for each in found["Datapoints"])
 
 
-def _deliver(lake: Lake) -> str:
+def test_what_may_not_be_written_is_delivered_once_it_may(lake: Lake) -> None:
+    name = f"{lake.name}-late"
+    stream = _deliver(lake, name, writes=False)
+    lake.aws.client("kinesis").put_record(
+        StreamName=stream, Data=b'{"id": "late"}', PartitionKey="same"
+    )
+    until(lambda: _measured(lake, "DeliveryToS3.Success", name=name, statistic="SampleCount"))
+    assert _measured(lake, "DeliveryToS3.Success", name=name) == 0
+    assert lake.rows("SELECT id FROM events WHERE id = 'late'") == []
+
+    allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
+    lake.aws.client("iam").put_role_policy(
+        RoleName=f"{name}-delivery",
+        PolicyName="writes",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+    )
+    found = until(lambda: lake.rows("SELECT id FROM events WHERE id = 'late'"))
+    assert found == [["late"]]
+
+
+def _deliver(lake: Lake, name: str, *, writes: bool = True) -> str:
     kinesis = lake.aws.client("kinesis")
-    kinesis.create_stream(StreamName=lake.name, ShardCount=1)
-    source = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{lake.name}"
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    source = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
+    where = f"arn:aws:s3:::{lake.bucket}/*" if writes else "arn:aws:s3:::elsewhere/*"
     role = allow(
         lake.aws,
-        f"{lake.name}-delivery",
+        f"{name}-delivery",
         ("kinesis:*", source),
         ("glue:Get*", "*"),
-        ("s3:PutObject", f"arn:aws:s3:::{lake.bucket}/*"),
+        ("s3:PutObject", where),
         service="firehose.amazonaws.com",
     )
     schema = {"DatabaseName": lake.database, "TableName": "events", "RoleARN": role}
     lake.aws.client("firehose").create_delivery_stream(
-        DeliveryStreamName=lake.name,
+        DeliveryStreamName=name,
         DeliveryStreamType="KinesisStreamAsSource",
         KinesisStreamSourceConfiguration={"KinesisStreamARN": source, "RoleARN": role},
         ExtendedS3DestinationConfiguration={
@@ -352,7 +391,7 @@ def _deliver(lake: Lake) -> str:
             },
         },
     )
-    return lake.name
+    return name
 
 
 def test_a_crawler_finds_a_folder_and_its_partitions(lake: Lake) -> None:

@@ -20,6 +20,7 @@ from visionml.local.ministack import Query, Session
 Document = dict[str, Any]
 _LARGEST_QUERY = 262_144
 _LARGEST_PAGE = 1000
+_AGAIN_SECONDS = 0.05
 _KEPT = 1000
 """How many queries are remembered with their results."""
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -57,6 +58,11 @@ class Execution:
     result: Result | None = None
     stopped: bool = False
     done: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """Interrupt the query until it has ended: one that has not quite begun hears nothing."""
+        while not self.done.wait(_AGAIN_SECONDS):
+            self.engine.stop()
 
     def describe(self) -> Document:
         """Return what GetQueryExecution answers."""
@@ -256,7 +262,7 @@ class Executions:
         execution = self._one(asked)
         if execution.state not in _ENDED:
             execution.stopped = True
-            execution.engine.stop()
+            ministack.start_thread(execution.stop, name=f"stop-{execution.id[:8]}")
         return {}
 
     def _results(self, asked: Document, session: Session) -> Document:

@@ -118,8 +118,10 @@ class Engine:
 
     def stop(self) -> None:
         """Interrupt the query."""
-        if self._connection is not None:
-            self._connection.interrupt()
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(duckdb.Error):  # it has just been closed
+                connection.interrupt()
 
     def run(self, query: str, parameters: Sequence[str]) -> Result:
         """Run a query; `parameters` are literals such as ``'2026-11-20'``, for its ``?``.
