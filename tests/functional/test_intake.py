@@ -1,5 +1,6 @@
 """Uploads through the deployed intake and detector, by every way in."""
 
+import contextlib
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -8,18 +9,21 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
 import urllib3
 from PIL import Image
+from skimage import data
 
 from tests.fakes import hostile, pictures
 from tests.fakes.colours import write_model
 from tests.fakes.pictures import encoded
-from tests.functional.platform import Deployed
+from tests.functional.platform import TRIGGERED, Deployed
 from tests.functional.waiting import PATIENCE_SECONDS, until
+from visionml import workbench
 from visionml.aws.mailbox import Mailbox, mailbox
 from visionml.contracts.images import ImageRecord, ProcessingStatus, image_id
-from visionml.contracts.intake import RefusalReason
+from visionml.contracts.intake import RefusalReason, RegionKind
 from visionml.errors import RequestRefused
 from visionml.local import faults
 from visionml.local.rekognition.registered import register
@@ -293,6 +297,51 @@ def test_an_image_that_rekognition_cannot_be_asked_about_is_kept_and_told_of(
     (alert,) = intake.alerts(image)
     assert alert["uncertainty"] == "not_looked_at"
     assert "AccessDenied" in alert["reason"]
+
+
+@pytest.fixture
+def redacting(intake: Intake, local_project: Project) -> Iterator[None]:
+    """Deploy with faces and text hidden and originals kept, and as usual again afterwards."""
+    wanted = {
+        "redaction.enabled": True,
+        "redaction.engine": "offline",
+        "redaction.keep_originals": True,
+    }
+    with contextlib.chdir(local_project.folder.parent):
+        _opened({**TRIGGERED, **wanted}).stacks.deploy()
+        try:
+            yield
+        finally:
+            _opened(TRIGGERED).stacks.deploy()
+
+
+def _opened(overrides: dict[str, Any]) -> Session:
+    return workbench.open("local", overrides=overrides, say=lambda _line: None)
+
+
+@pytest.mark.usefixtures("redacting")
+def test_faces_are_hidden_before_anything_is_kept_and_the_original_can_be_forgotten(
+    intake: Intake,
+) -> None:
+    person: Any = data
+    content = encoded(Image.fromarray(person.astronaut()), "JPEG", quality=92)
+    image = intake.drop(content, "portrait.jpg")
+    record = intake.record(image)
+    assert record.redaction is not None
+    face = next(each for each in record.redaction.regions if each.kind is RegionKind.FACE)
+    kept = np.asarray(Image.open(io.BytesIO(intake.session.images.picture(image))))
+    sent = np.asarray(Image.open(io.BytesIO(content)))
+
+    def detail(pixels: Any) -> float:
+        part = pixels[face.top :, face.left :][: face.height, : face.width].mean(axis=2)
+        return float(np.abs(np.diff(part, axis=1)).mean())
+
+    assert detail(kept) < detail(sent) / 2
+    assert record.original is not None
+    assert intake.session.images._platform.objects.read_bytes(record.original) == content
+    intake.session.images.forget(image)
+    assert not intake.session.images._platform.objects.exists(record.original)
+    assert [key for key in intake.keys("") if image in key] == []
 
 
 def test_the_api_takes_images_and_tells_of_them(intake: Intake) -> None:
