@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.shards import PREFIX, digits
+from tests.functional.queues import queue_of_events
 from visionml.aws.s3 import Objects, uri
 from visionml.aws.session import Aws
 from visionml.contracts import layout
@@ -163,8 +164,7 @@ def test_a_manifest_in_s3_decides_groups_and_splits(
 
 def test_every_import_is_announced(aws: Aws, folder: Path) -> None:
     queue = aws.client("sqs")
-    url = queue.create_queue(QueueName="ready-datasets")["QueueUrl"]
-    arn = f"arn:aws:sqs:{aws.region}:{aws.account}:ready-datasets"
+    url, arn = queue_of_events(queue, "ready-datasets")
     pattern = {"detail-type": ["Dataset Ready"], "detail": {"dataset": ["announced"]}}
     aws.events.put_rule(Name="ready-datasets", EventPattern=json.dumps(pattern))
     aws.events.put_targets(Rule="ready-datasets", Targets=[{"Id": "queue", "Arn": arn}])

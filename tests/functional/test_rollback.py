@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.functional.platform import Deployed, Trained
+from tests.functional.queues import queue_of_events
 from tests.functional.waiting import PATIENCE_SECONDS, until
 from visionml.aws import executions
 from visionml.aws.mailbox import Mailbox, mailbox
@@ -302,15 +303,14 @@ def test_the_cleaner_removes_what_was_retired_long_ago_and_nothing_else(two: Two
 def changes(aws: Aws) -> Iterator[Any]:
     """What EventBridge tells of changes below ``/told``."""
     sqs, events = aws.client("sqs"), aws.events
-    queue = sqs.create_queue(QueueName="told-of-parameters")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    queue, arn = queue_of_events(sqs, "told-of-parameters")
     pattern = {
         "source": ["aws.ssm"],
         "detail-type": ["Parameter Store Change"],
         "detail": {"name": [{"prefix": "/told/"}]},
     }
     events.put_rule(Name="told-of-parameters", EventPattern=json.dumps(pattern))
-    events.put_targets(Rule="told-of-parameters", Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
+    events.put_targets(Rule="told-of-parameters", Targets=[{"Id": "queue", "Arn": arn}])
 
     def taken() -> list[dict[str, Any]]:
         answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)

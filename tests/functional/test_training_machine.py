@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.functional.platform import Deployed, Trained
+from tests.functional.queues import queue_of_events
 from tests.functional.waiting import until
 from visionml.aws import events, stacks
 from visionml.aws.parameters import Parameters
@@ -304,8 +305,7 @@ def test_the_schedule_trains_on_the_newest_version(platform: Deployed) -> None:
 def test_the_ends_of_runs_are_published(platform: Deployed, trained: Trained) -> None:
     session = platform.session
     queue = session.aws.client("sqs")
-    url = queue.create_queue(QueueName="training-events")["QueueUrl"]
-    arn = f"arn:aws:sqs:{session.aws.region}:{session.aws.account}:training-events"
+    url, arn = queue_of_events(queue, "training-events")
     session.aws.events.put_rule(
         Name="training-events", EventPattern=json.dumps({"source": ["visionml.training"]})
     )

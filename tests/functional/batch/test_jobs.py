@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from tests.functional.batch.world import IMAGE, World
+from tests.functional.queues import queue_of_events
 from tests.functional.waiting import until
 from visionml.cli.main import app
 from visionml.errors import InvalidInput, NotFound
@@ -281,20 +282,7 @@ def test_terminating_an_array_ends_all_its_children(world: World) -> None:
 
 
 def test_every_transition_is_an_event(world: World) -> None:
-    queue_url = world.aws.client("sqs").create_queue(QueueName=world.name("events"))["QueueUrl"]
-    queue_arn = f"arn:aws:sqs:us-east-1:000000000000:{queue_url.rsplit('/', 1)[1]}"
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": queue_arn,
-        },
-    }
-    world.aws.client("sqs").set_queue_attributes(
-        QueueUrl=queue_url, Attributes={"Policy": json.dumps(policy)}
-    )
+    queue_url, queue_arn = queue_of_events(world.aws.client("sqs"), world.name("events"))
     name = world.name("told")
     pattern = {
         "source": ["aws.batch"],

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.functional.queues import queue_of_events
 from tests.functional.sagemaker.test_tuning_jobs import create, tuning
 from tests.functional.sagemaker.world import BUCKET, IMAGE, World, allow, until
 from visionml.local.state import State
@@ -91,18 +92,12 @@ def heard(
     """Listen to SageMaker's events, or to one endpoint's; yields a look at all so far."""
     queue, events = world.aws.client("sqs"), world.aws.client("events")
     name = world.name("events")
-    url = queue.create_queue(QueueName=name)["QueueUrl"]
-    arn = queue.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
-        "QueueArn"
-    ]
+    url, arn = queue_of_events(queue, name)
     pattern: dict[str, Any] = {"source": ["aws.sagemaker"]}
     if endpoint:
         pattern["detail"] = {"EndpointName": [endpoint]}
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
-    policy = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage",
-                             "Resource": arn}]}  # fmt: skip
-    queue.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     seen: list[dict[str, Any]] = []
 
     def look() -> list[dict[str, Any]]:
