@@ -63,8 +63,8 @@ class Shards:
         shapes = {part.shape[1:] for part in self._parts}
         if not self._ends[-1]:
             raise DatasetInvalid(
-                f"{folder} holds no images: those of this split were all forgotten.",
-                hint="Import the dataset again, with images for every split.",
+                f"{folder} holds no images.",
+                hint="Import more images of every class, also for those that were forgotten.",
             )
         if len(shapes) > 1 or len(self.rows) != self._ends[-1]:
             raise DatasetInvalid(

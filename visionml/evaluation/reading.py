@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from visionml.contracts.evaluation import Latency
 from visionml.dataset.shards import Shards
-from visionml.errors import DatasetInvalid, InvalidInput
+from visionml.errors import InvalidInput
 from visionml.evaluation.bootstrap import Range, interval, resampled_quantiles
 from visionml.evaluation.figures import Numbers, Values
 from visionml.model.predict import Predictor
@@ -59,16 +59,10 @@ def read(predictor: Predictor, split: Shards) -> Reading:
 
     Raises
     ------
-    DatasetInvalid
-        The split is empty.
     InvalidInput
         The split holds classes that the model does not know, or images of another size, or the
         model's answers are not probabilities.
     """
-    if not len(split):
-        raise DatasetInvalid(
-            "The split holds no images to read.", hint="Prepare the dataset version again."
-        )
     classes = predictor.record.classes
     number = {label: index for index, label in enumerate(classes)}
     unknown = sorted(set(split.labels) - number.keys())

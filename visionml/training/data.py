@@ -61,11 +61,6 @@ def load(*, train: Path, validation: Path, image_size: int) -> TrainingData:
     """
     sides = {"train": Shards(train), "validation": Shards(validation)}
     for name, side in sides.items():
-        if not len(side):
-            raise DatasetInvalid(
-                f"The channel {name} has no images.",
-                hint="Import more images, or another share of them for this split.",
-            )
         if (side.height, side.width) != (image_size, image_size):
             raise DatasetInvalid(
                 f"The channel {name} holds images of {side.width}x{side.height} pixels, "

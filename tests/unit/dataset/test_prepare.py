@@ -118,7 +118,7 @@ def test_a_missing_image_is_no_better_where_another_one_was_forgotten(
         run(tmp_path)
 
 
-def test_a_split_whose_images_were_all_forgotten_says_so(
+def test_a_split_whose_images_were_all_forgotten_is_empty(
     tmp_path: Path, entries: list[ManifestEntry]
 ) -> None:
     folder = tmp_path / "processing/input/manifest/forgotten"
@@ -127,7 +127,7 @@ def test_a_split_whose_images_were_all_forgotten_says_so(
         if entry.split == "validation":
             (folder / f"{entry.sha256}.json").write_text("{}")
     run(tmp_path)
-    with pytest.raises(DatasetInvalid, match="those of this split were all forgotten"):
+    with pytest.raises(DatasetInvalid, match="holds no images. Import more"):
         Shards(tmp_path / "processing/output/validation")
 
 

@@ -120,7 +120,7 @@ def test_a_holdout_of_another_dataset_is_refused(tmp_path: Path, predictor: Pred
 
 
 def test_an_empty_holdout_is_refused(tmp_path: Path, predictor: Predictor) -> None:
-    with pytest.raises(DatasetInvalid, match="no images to read"):
+    with pytest.raises(DatasetInvalid, match="holds no images"):
         evaluate(predictor, write_split(tmp_path / "h", [], []))
 
 

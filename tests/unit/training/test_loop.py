@@ -151,5 +151,5 @@ def test_a_split_without_images_is_refused(job: Job, split: str) -> None:
     for path in folder.iterdir():
         path.unlink()
     write_shard(folder, "part-00-00000", np.empty((0, 16, 16, 3), np.uint8), [])
-    with pytest.raises(DatasetInvalid, match=f"The channel {split} has no images. Import more"):
+    with pytest.raises(DatasetInvalid, match=f"{split} holds no images. Import more"):
         run(ml)
