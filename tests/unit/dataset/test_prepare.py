@@ -127,7 +127,7 @@ def test_a_split_whose_images_were_all_forgotten_is_empty(
         if entry.split == "validation":
             (folder / f"{entry.sha256}.json").write_text("{}")
     run(tmp_path)
-    with pytest.raises(DatasetInvalid, match="holds no images. Import more"):
+    with pytest.raises(DatasetInvalid, match="holds no images"):
         Shards(tmp_path / "processing/output/validation")
 
 
