@@ -274,15 +274,20 @@ def test_it_looks_again_after_the_process_that_looks_was_killed(
     before = client.detect_labels(Image=picture)["Labels"]
 
     def looking() -> list[psutil.Process]:
-        found = processes.of_project(local_project.folder)
-        # a killed one that nobody has waited for has no command line
-        return [each for each in found if "visionml.serving.eyes" in each.cmdline()]
+        return [each for each in processes.of_project(local_project.folder) if _looks(each)]
 
     for eyes in looking():
         eyes.kill()
     until(lambda: not looking())
     assert client.detect_labels(Image=picture)["Labels"] == before
     assert len(looking()) == 1
+
+
+def _looks(process: psutil.Process) -> bool:
+    try:
+        return "visionml.serving.eyes" in process.cmdline()
+    except psutil.Error:  # it ended meanwhile
+        return False
 
 
 def test_the_command_line_registers_a_model_and_shows_it(

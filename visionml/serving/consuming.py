@@ -126,10 +126,15 @@ class Consumer:
 
     def tell(self, batch: Batch, pace: Pace) -> None:
         """Publish the events of a batch and note that; what could not be told stays in it."""
-        if not batch.untold:
+        events = list(batch.untold.values())
+        if not events:
             return
+        names = [each.prediction_id for each in events]
         with contextlib.suppress(VisionmlError):
-            self._patiently(lambda: self._tell(batch), pace)
+            self._patiently(lambda: self.publish(events), pace)
+            # tried again by itself: together they would publish what has been published
+            self._patiently(lambda: self.predictions.published(names), pace)
+            batch.untold.clear()
 
     def _patiently(self, work: Callable[[], _Result], pace: Pace) -> _Result:
         while True:
@@ -220,12 +225,6 @@ class Consumer:
     def _remember(self, record: Received, event: InferenceEvent, batch: Batch) -> None:
         batch.untold[event.prediction_id] = event
         batch.records[record.position] = event.prediction_id
-
-    def _tell(self, batch: Batch) -> None:
-        events = list(batch.untold.values())
-        self.publish(events)
-        self.predictions.published([each.prediction_id for each in events])
-        batch.untold.clear()
 
     def _fail(self, record: Received, request: InferenceRequest, error: ErrorDetail) -> Outcome:
         ended = self.predictions.settle(

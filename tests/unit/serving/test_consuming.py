@@ -223,6 +223,20 @@ def test_a_stream_of_events_that_is_busy_delays_an_event_and_loses_none(world: W
     assert (world.asked["p1"], len(world.events)) == (1, 1)
 
 
+def test_a_table_that_is_busy_while_events_are_noted_makes_none_twice(world: World) -> None:
+    record, busy = asked(world), [Unavailable("The table is busy.")] * 3
+
+    def step(what: str) -> None:
+        if what == "remove" and busy:
+            raise busy.pop()
+
+    world.step = step
+    world.consume(record)
+    kept = world.predictions.find("p1")
+    assert kept
+    assert (busy, kept.event, len(world.events)) == ([], None, 1)
+
+
 def test_what_fails_for_unknown_reasons_is_tried_a_few_times(world: World) -> None:
     record = asked(world)
     world.endpoint = refuse(ValueError("a fault"))
