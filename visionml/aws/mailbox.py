@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from visionml.aws.errors import translated
@@ -13,6 +13,9 @@ from visionml.aws.session import Aws
 from visionml.errors import Unavailable
 
 _LONG_POLL_SECONDS = 2
+
+EVENT_RESOLUTION = timedelta(seconds=1)
+"""EventBridge tells in which second an event was sent, not when in it."""
 
 
 class Message(NamedTuple):

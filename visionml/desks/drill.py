@@ -20,7 +20,7 @@ import pandas as pd
 
 from visionml.aws import executions
 from visionml.aws.alarm_history import ringing, times
-from visionml.aws.mailbox import Mailbox, Message, mailbox
+from visionml.aws.mailbox import EVENT_RESOLUTION, Mailbox, Message, mailbox
 from visionml.aws.packages import Packages
 from visionml.contracts.deployment import DeploymentOutcome
 from visionml.contracts.events import DEPLOYMENT_ENDED, DEPLOYMENT_SOURCE
@@ -215,7 +215,7 @@ class Drill:
                 flow.answers_of(
                     outcome.active_version,
                     count=_SETTLED_ANSWERS,
-                    since=ended,
+                    since=ended + EVENT_RESOLUTION,
                     seconds=_MESSAGE_SECONDS,
                 )
             box.wait(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from visionml.aws.alarm_history import Ringing
 from visionml.aws.executions import Visit
-from visionml.aws.mailbox import Message
+from visionml.aws.mailbox import EVENT_RESOLUTION, Message
 from visionml.contracts.deployment import DeploymentOutcome
 from visionml.contracts.names import VARIANT_B
 from visionml.plots import rollout
@@ -117,7 +117,8 @@ class Watched:
 
     def since_the_end(self) -> pd.DataFrame:
         """Return the requests that were sent after the deployment had ended."""
-        return self.requests[self.requests["sent"] >= self.moments.ended]
+        surely = self.moments.ended + EVENT_RESOLUTION
+        return self.requests[self.requests["sent"] >= surely]
 
     def answers(self) -> pd.DataFrame:
         """Return for each version its answers, the share that is right, and its latencies."""

@@ -58,7 +58,12 @@ def test_the_moments_are_those_of_the_traffic_the_alarms_and_the_event() -> None
     assert SEEN.exposed_seconds() == 4
     assert SEEN.rang == ["rollback-probes"]
     assert SEEN.failed == 1
-    assert SEEN.since_the_end()["version"].tolist() == ["old", "old"]
+    assert SEEN.since_the_end()["version"].tolist() == ["old"]
+
+
+def test_what_was_sent_within_the_events_second_may_have_been_sent_before_the_end() -> None:
+    found = watched([request(8, "old"), request(9.5, "new"), request(10, "old")])
+    assert found.since_the_end()["version"].tolist() == ["old"]
 
 
 def test_traffic_that_never_moved_has_nothing_to_settle() -> None:
