@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from visionml.aws.errors import translated
+from visionml.aws.object_versions import ObjectVersions, Version
 from visionml.aws.s3 import Location, uri
 from visionml.errors import AccessDenied, NotFound
 
@@ -47,7 +48,7 @@ class Bucket:
 
     def __init__(self, client: "S3Client", name: str) -> None:
         """Take a client; where it signs forms, one that signs by version 4."""
-        self._client = client
+        self._client, self._versions = client, ObjectVersions(client)
         self.name = name
 
     def read(self, key: str, version: str, *, limit: int) -> Held:
@@ -77,9 +78,9 @@ class Bucket:
         NotFound
             There is none, or its deletion is newer.
         """
-        for version, latest, etag in self._versions(key):
-            if latest and etag is not None:
-                return Exact(key, version, etag)
+        for each in self._versions_of(key):
+            if each.readable and each.etag is not None:
+                return Exact(key, each.version, each.etag)
         raise NotFound(f"There is no {uri(self.name, key)}.")
 
     def write(
@@ -91,15 +92,9 @@ class Bucket:
         metadata: Mapping[str, str] = _NO_METADATA,
     ) -> str:
         """Write an object and return its version."""
-        with translated(f"write {uri(self.name, key)}"):
-            answer = self._client.put_object(
-                Bucket=self.name,
-                Key=key,
-                Body=content,
-                ContentType=content_type,
-                Metadata=dict(metadata),
-            )
-        return answer["VersionId"]
+        return self._versions.put(
+            uri(self.name, key), content, content_type=content_type, metadata=metadata
+        )
 
     def copy(
         self,
@@ -148,8 +143,8 @@ class Bucket:
 
     def purge(self, key: str) -> None:
         """Delete every version of an object and every mark of its deletion."""
-        for version, _, _ in list(self._versions(key)):
-            self.delete(key, version)
+        for each in list(self._versions_of(key)):
+            self.delete(key, each.version)
 
     def form(
         self, key: str, *, content_type: str, length: int, metadata: Mapping[str, str], seconds: int
@@ -177,25 +172,16 @@ class Bucket:
                 "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=seconds
             )
 
-    def _versions(self, key: str) -> Iterator[tuple[str, bool, str | None]]:
-        """Yield version, whether it is the newest, and ETag; a deletion's mark has no ETag."""
-        pages = self._client.get_paginator("list_object_versions").paginate(
-            Bucket=self.name, Prefix=key
-        )
-        with translated(f"list the versions of {uri(self.name, key)}"):
-            for page in pages:
-                for found in page.get("Versions", []):
-                    if found["Key"] == key:
-                        yield found["VersionId"], found["IsLatest"], found["ETag"]
-                for mark in page.get("DeleteMarkers", []):
-                    if mark["Key"] == key:
-                        yield mark["VersionId"], mark["IsLatest"], None
+    def _versions_of(self, key: str) -> Iterator[Version]:
+        versions = self._versions.below(uri(self.name, key))
+        return (each for each in versions if each.key == key)
 
     def _gone(self, key: str, version: str, error: AccessDenied) -> AccessDenied | NotFound:
         """Return what a refusal means.
 
         Who may list only below a prefix is told 403, not 404, of what does not exist.
         """
-        if any(found == version for found, _, etag in self._versions(key) if etag is not None):
+        known = (each.version for each in self._versions_of(key) if each.etag is not None)
+        if version in known:
             return error
         return NotFound(f"The version {version} of {uri(self.name, key)} has been deleted.")

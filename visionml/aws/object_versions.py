@@ -24,6 +24,8 @@ class Version(NamedTuple):
     version: str
     readable: bool = True
     """Whether it is the object's newest one, and no mark."""
+    etag: str | None = None
+    """Of its content; a mark has none."""
 
 
 class ObjectVersions:
@@ -67,7 +69,13 @@ class ObjectVersions:
         with translated(f"list the versions below {prefix}"):
             for page in pages:
                 for found in page.get("Versions", []):
-                    yield Version(bucket, found["Key"], found["VersionId"], found["IsLatest"])
+                    yield Version(
+                        bucket,
+                        found["Key"],
+                        found["VersionId"],
+                        readable=found["IsLatest"],
+                        etag=found["ETag"],
+                    )
                 for mark in page.get("DeleteMarkers", []):
                     yield Version(bucket, mark["Key"], mark["VersionId"], readable=False)
 

@@ -14,6 +14,7 @@ from visionml.local.sagemaker import wire
 from visionml.local.sagemaker.core import Caller, Document, Store
 from visionml.local.sagemaker.faults import Fault
 from visionml.local.sagemaker.service import Service
+from visionml.local.steps import pascal
 
 _OPTIMIZED = "arn:aws:states:::sagemaker:"
 _SDK = "arn:aws:states:::aws-sdk:sagemaker:"
@@ -47,8 +48,8 @@ class Tasks:
     def optimized(self, resource: str, parameters: Any) -> Any:
         """Run ``sagemaker:createX``; with ``.sync``, wait for the job and describe it."""
         name, _, pattern = resource.removeprefix(_OPTIMIZED).partition(".")
-        operation = _pascal(name)
-        caller = self._caller()
+        operation = pascal(name)
+        caller = Caller.of_machine()
         if pattern and (pattern != "sync" or operation not in _JOBS):
             raise ministack.execution_error(
                 "States.Runtime", f"The resource {resource} is not one of Step Functions'."
@@ -60,16 +61,9 @@ class Tasks:
 
     def sdk(self, resource: str, parameters: Any) -> Any:
         """Run ``aws-sdk:sagemaker:anyOperation``."""
-        operation = _pascal(resource.removeprefix(_SDK))
-        answer = self._call(operation, parameters, self._caller(), other="SageMakerException")
+        operation = pascal(resource.removeprefix(_SDK))
+        answer = self._call(operation, parameters, Caller.of_machine(), other="SageMakerException")
         return wire.output(operation, answer, _iso)
-
-    def _caller(self) -> Caller:
-        scope = self._service.state.cloud.scope()
-        session = ministack.register_session(
-            ministack.execution_role(), ministack.execution_name() or "step-functions"
-        )
-        return Caller(scope, session.access_key_id, session.arn)
 
     def _call(self, operation: str, parameters: Any, caller: Caller, *, other: str) -> Document:
         try:
@@ -115,10 +109,6 @@ def _error(fault: Fault, other: str) -> Exception:
         f"Error Code: {fault.code})"
     )
     return ministack.execution_error(f"SageMaker.{name}", cause)
-
-
-def _pascal(name: str) -> str:
-    return name[:1].upper() + name[1:]
 
 
 def _iso(moment: datetime) -> str:

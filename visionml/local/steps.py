@@ -34,7 +34,7 @@ def permissions(resource: str, parameters: Any) -> Iterator[tuple[str, str]]:
     elif service == "sqs" and call == "sendMessage":
         yield "sqs:SendMessage", _arn("sqs", "", str(given.get("QueueUrl", "")).rsplit("/", 1)[-1])
     elif service == "dynamodb":
-        yield f"dynamodb:{_pascal(call)}", _arn("dynamodb", "table/", given.get("TableName"))
+        yield f"dynamodb:{pascal(call)}", _arn("dynamodb", "table/", given.get("TableName"))
     elif service == "events" and call == "putEvents":
         for entry in given.get("Entries") or []:
             bus = str(entry.get("EventBusName") or "default")
@@ -50,5 +50,6 @@ def _arn(service: str, kind: str, name: object) -> str:
     return f"arn:aws:{service}:{ministack.region()}:{ministack.account()}:{kind}{text}"
 
 
-def _pascal(call: str) -> str:
+def pascal(call: str) -> str:
+    """Return the operation that a task calls: ``PutItem`` of ``putItem``."""
     return call[:1].upper() + call[1:]

@@ -29,7 +29,8 @@ from visionml.serving.settings import ServerSettings
 READY, CLOSED = b"r", b"c"
 _RESTARTS, _RESTART_WINDOW_SECONDS = 5, 60.0
 _BACKLOG = 1024
-_READ_AHEAD_BYTES = 1 << 20
+READ_AHEAD_BYTES = 1 << 20
+"""Of a body, before the application has taken any: uvicorn alone stops at each 64 KiB."""
 _FOR_WORKERS = ("visionml.serving.worker", "uvloop")
 """What workers import, but for ONNX Runtime: it starts a thread, which a fork would lose."""
 
@@ -246,7 +247,7 @@ def _bound(host: str, port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # connections inherit it: a usual image is there in whole when the worker first looks
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_AHEAD_BYTES)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_AHEAD_BYTES)
     try:
         listening.bind((host, port))
     except OSError as error:

@@ -13,14 +13,12 @@ from visionml.serving.application import create
 from visionml.serving.engine import Engine
 from visionml.serving.journal import Journal
 from visionml.serving.models import Shelf
-from visionml.serving.process import CLOSED, READY
+from visionml.serving.process import CLOSED, READ_AHEAD_BYTES, READY
 from visionml.serving.references import Sources
 from visionml.serving.settings import ServerSettings
 
 _KEEP_ALIVE_SECONDS = 75
 _LAST_ARRIVALS_SECONDS = 0.05
-_READ_AHEAD_BYTES = 1 << 20
-"""Of a body, before the application has taken any: uvicorn alone stops at each 64 KiB."""
 
 
 def run(settings: ServerSettings, channel: socket.socket, state: Path) -> None:
@@ -139,7 +137,7 @@ class _Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Wake the application for a small body once, when all of it is there."""
         cycle = self.cycle
-        small = len(cycle.body) + len(body) <= _READ_AHEAD_BYTES
+        small = len(cycle.body) + len(body) <= READ_AHEAD_BYTES
         if small and not cycle.response_complete and not self.parser.should_upgrade():
             cycle.body += body
         else:

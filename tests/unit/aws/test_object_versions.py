@@ -21,7 +21,8 @@ class Client:
 
     def paginate(self, **asked: str) -> Iterator[dict[str, Any]]:
         assert asked == {"Bucket": "images", "Prefix": "cats/1"}
-        yield {"Versions": [{"Key": "cats/1", "VersionId": "b", "IsLatest": False}]}
+        old = {"Key": "cats/1", "VersionId": "b", "IsLatest": False, "ETag": '"e"'}
+        yield {"Versions": [old]}
         yield {"DeleteMarkers": [{"Key": "cats/1", "VersionId": "c", "IsLatest": True}]}
         yield {}
 
@@ -36,7 +37,7 @@ def objects(client: Client) -> ObjectVersions:
 
 def test_marks_of_deletions_are_versions_that_nobody_reads() -> None:
     assert list(objects(Client()).below("s3://images/cats/1")) == [
-        Version("images", "cats/1", "b", readable=False),
+        Version("images", "cats/1", "b", readable=False, etag='"e"'),
         Version("images", "cats/1", "c", readable=False),
     ]
 

@@ -120,13 +120,7 @@ class Executions:
             operation = self._operations.get(headers.get("x-amz-target", "").rpartition(".")[2])
             if operation is None:
                 return await before(method, path, headers, body, query)
-            session = Session(
-                ministack.access_key(headers, query),
-                "",
-                headers.get("x-amz-security-token", ""),
-                0.0,
-                "",
-            )
+            session = ministack.caller_session(headers, query)
             try:
                 return _answer(200, operation(json.loads(body or b"{}"), session))
             except Invalid as error:

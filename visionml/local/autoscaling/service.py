@@ -8,7 +8,7 @@ from visionml.local import json_protocol, ministack
 from visionml.local.autoscaling.core import SERVICE
 from visionml.local.autoscaling.operations import Operations
 from visionml.local.refusals import Fault, not_offered
-from visionml.local.sagemaker.core import Caller, Document, Scope
+from visionml.local.sagemaker.core import Caller, Document
 
 _PREFIX = "AnyScaleFrontendService."
 _HEADERS = {"Content-Type": "application/x-amz-json-1.1"}
@@ -30,11 +30,7 @@ class Service:
     ) -> tuple[int, dict[str, str], Any]:
         """Answer an HTTP request that is signed for ``application-autoscaling``."""
         del method, path
-        caller = Caller(
-            Scope(ministack.account(), ministack.region()),
-            ministack.access_key(headers, query),
-            ministack.caller_arn(headers, query),
-        )
+        caller = Caller.of_request(headers, query)
         operation = headers.get("x-amz-target", "").removeprefix(_PREFIX)
         # operations put alarms, which this loop answers
         return await asyncio.to_thread(self.respond, operation, body, caller)

@@ -16,7 +16,7 @@ from visionml.local.batch import (
 )
 from visionml.local.batch.faults import Fault, denied, not_offered
 from visionml.local.batch.world import World
-from visionml.local.sagemaker.core import Caller, Document, Scope
+from visionml.local.sagemaker.core import Caller, Document
 
 Operation = Callable[[World, Caller, Document], Document]
 OPERATIONS: dict[str, Operation] = {
@@ -61,11 +61,7 @@ class Service:
         query: ministack.Query,
     ) -> tuple[int, dict[str, str], Any]:
         """Answer an HTTP request that is signed for ``batch``."""
-        caller = Caller(
-            Scope(ministack.account(), ministack.region()),
-            ministack.access_key(headers, query),
-            ministack.caller_arn(headers, query),
-        )
+        caller = Caller.of_request(headers, query)
 
         def respond() -> tuple[int, dict[str, str], bytes]:
             try:

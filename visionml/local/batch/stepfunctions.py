@@ -14,6 +14,7 @@ from visionml.local.batch.core import Job
 from visionml.local.batch.faults import Fault
 from visionml.local.batch.service import Service
 from visionml.local.sagemaker.core import Caller, Document, Scope
+from visionml.local.steps import pascal
 
 _OPTIMIZED = "arn:aws:states:::batch:"
 _SDK = "arn:aws:states:::aws-sdk:batch:"
@@ -44,7 +45,7 @@ class Tasks:
             raise ministack.execution_error(
                 "States.Runtime", f"The resource {resource} is not one of Step Functions'."
             )
-        caller = _caller()
+        caller = Caller.of_machine()
         if pattern:
             _check_rule(caller.scope)
         request = wire.lowered("SubmitJob", parameters)
@@ -59,12 +60,13 @@ class Tasks:
 
     def sdk(self, resource: str, parameters: Any) -> Any:
         """Run ``aws-sdk:batch:anyOperation``."""
-        name = resource.removeprefix(_SDK)
-        operation = name[:1].upper() + name[1:]
+        operation = pascal(resource.removeprefix(_SDK))
         if not wire.has_operation(operation):
             raise ministack.execution_error("States.Runtime", f"Batch has no {operation}.")
         request = wire.lowered(operation, parameters)
-        return _answered(operation, self._call(operation, request, _caller(), "BatchException"))
+        return _answered(
+            operation, self._call(operation, request, Caller.of_machine(), "BatchException")
+        )
 
     def _call(self, operation: str, request: Any, caller: Caller, other: str) -> Document:
         try:
@@ -94,14 +96,6 @@ class Tasks:
             self._service.call("TerminateJob", request, caller)
         except Fault:  # the role may not: the job goes on, as on AWS
             return
-
-
-def _caller() -> Caller:
-    session = ministack.register_session(
-        ministack.execution_role(), ministack.execution_name() or "step-functions"
-    )
-    scope = Scope(ministack.account(), ministack.region())
-    return Caller(scope, session.access_key_id, session.arn)
 
 
 def _check_rule(scope: Scope) -> None:

@@ -36,7 +36,7 @@ class Cloud:
 
     def scope(self) -> Scope:
         """Return the account and region of the request in progress."""
-        return Scope(ministack.account(), ministack.region())
+        return Scope.here()
 
     def allow(
         self, caller: Caller, action: str, arn: str, context: Mapping[str, str] | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+from visionml.local import ministack
 from visionml.local.sagemaker.faults import invalid
 
 Document = dict[str, Any]
@@ -21,6 +22,11 @@ class Scope:
     account: str
     region: str
 
+    @classmethod
+    def here(cls) -> "Scope":
+        """Return the account and region of the request in progress."""
+        return cls(ministack.account(), ministack.region())
+
     def arn(self, kind: str, name: str) -> str:
         """Return an ARN as SageMaker writes it: the name in lower case."""
         return f"arn:aws:sagemaker:{self.region}:{self.account}:{kind}/{name.lower()}"
@@ -33,6 +39,21 @@ class Caller:
     scope: Scope
     access_key: str
     arn: str
+
+    @classmethod
+    def of_request(cls, headers: Mapping[str, str], query: ministack.Query) -> "Caller":
+        """Return who has signed the request in progress."""
+        return cls(
+            Scope.here(), ministack.access_key(headers, query), ministack.caller_arn(headers, query)
+        )
+
+    @classmethod
+    def of_machine(cls) -> "Caller":
+        """Return the role of the state machine whose task is in progress."""
+        session = ministack.register_session(
+            ministack.execution_role(), ministack.execution_name() or "step-functions"
+        )
+        return cls(Scope.here(), session.access_key_id, session.arn)
 
     @classmethod
     def root(cls, scope: Scope) -> "Caller":

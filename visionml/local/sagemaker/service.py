@@ -84,11 +84,7 @@ class Service:
         query: ministack.Query,
     ) -> tuple[int, dict[str, str], Any]:
         """Answer an HTTP request that is signed for ``sagemaker``."""
-        caller = Caller(
-            self.state.cloud.scope(),
-            ministack.access_key(headers, query),
-            ministack.caller_arn(headers, query),
-        )
+        caller = Caller.of_request(headers, query)
         endpoint = invocations.PATH.fullmatch(path)
         if endpoint is None:
             operation = headers.get("x-amz-target", "").removeprefix(wire.TARGET_PREFIX)
