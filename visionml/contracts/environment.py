@@ -1,4 +1,4 @@
-"""Each Lambda handler's environment, as one record used on both sides.
+"""Each Lambda handler's and job's environment, as one record used on both sides.
 
 The CDK unit writes ``record.variables()``; the handler reads ``Record.read()`` at cold
 start. A missing or malformed variable fails the cold start with its name.
@@ -14,14 +14,10 @@ from visionml.contracts.gates import Gates
 from visionml.contracts.settings import Assignment
 
 
-class HandlerEnvironment(BaseModel):
-    """What every handler gets."""
+class Environment(BaseModel):
+    """What a process is told in environment variables."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-    powertools_service_name: str
-    powertools_metrics_namespace: str
-    log_level: str = "INFO"
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> Self:
@@ -33,6 +29,14 @@ class HandlerEnvironment(BaseModel):
     def variables(self) -> dict[str, str]:
         """Return the environment variables that ``read`` understands."""
         return {name.upper(): str(value) for name, value in self if value is not None}
+
+
+class HandlerEnvironment(Environment):
+    """What every handler gets."""
+
+    powertools_service_name: str
+    powertools_metrics_namespace: str
+    log_level: str = "INFO"
 
 
 class ApiEnvironment(HandlerEnvironment):
@@ -344,3 +348,26 @@ class NotificationServiceEnvironment(HandlerEnvironment):
     images_bucket: str
     uncertain_topic_arn: str
     link_seconds: int
+
+
+class BatchJobEnvironment(Environment):
+    """``batch/job.py``: the program ``batch``, one part of a batch run."""
+
+    results_bucket: str
+    endpoint_name: str
+    predictions_table: str = ""
+    """Where rows are kept for callers; "" where they are not."""
+    results_days: int = 30
+    concurrency: int = 16
+    """Reads, and invocations, that are under way at once."""
+    images_per_invocation: int = 8
+    upload_limit_bytes: int = 10 * 1024 * 1024
+    patience_seconds: int = 900
+    """How long what is busy or down is waited for, since it last answered."""
+
+
+class BatchChild(Environment):
+    """Which child of an array job a process is, as AWS Batch says it; plain jobs have no index."""
+
+    aws_batch_job_array_index: int = 0
+    aws_batch_job_attempt: int = 1

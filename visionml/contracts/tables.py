@@ -12,6 +12,8 @@ Times are text in ISO 8601, as records carry them; ``from_iso8601_timestamp(time
 from dataclasses import dataclass
 from typing import Literal
 
+from visionml.contracts.inference import PIXEL_STATISTICS
+
 Column = tuple[str, str, str]
 """Name, the catalog's type, and what it holds."""
 
@@ -19,9 +21,7 @@ PARTITION = "date"
 SEEN_DAYS_AHEAD = 1
 """Clocks differ: a file may be of a day that has begun elsewhere."""
 
-_STATISTICS = (
-    "struct<brightness:double,contrast:double,sharpness:double,red:double,green:double,blue:double>"
-)
+_STATISTICS = f"struct<{','.join(f'{name}:double' for name in PIXEL_STATISTICS)}>"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ INFERENCE_EVENTS = TableSchema(
         ("variant", "string", "Which variant of the endpoint."),
         ("latency_ms", "double", "Of the endpoint, as its caller saw it."),
         ("statistics", _STATISTICS, "What the image looks like; null where nobody measured."),
+        ("entropy", "double", "Of the prediction, in bits; 0 is sure."),
         ("embedding", "string", "Base64 of 16-bit floats; null for models that give none."),
+        ("schema_version", "int", "Of the event; null before there were any."),
     ),
 )
 GROUND_TRUTHS = TableSchema(
@@ -82,15 +84,16 @@ PREDICTIONS = TableSchema(
     (
         ("prediction_id", "string", "The same whenever a run is repeated."),
         ("input_key", "string", "Where the image lies."),
-        ("image_sha256", "string", "Which image it is."),
+        ("image_sha256", "string", "Which image it is; null where the job did not see it."),
         ("label", "string", "What the model says; null where it could not."),
         ("probability", "double", "Of the label."),
         ("probabilities", "string", "Of each class, as a JSON object."),
-        ("model_version", "string", "Which model answered."),
+        ("model_version", "string", "Which model answered; null where none did."),
         ("variant", "string", "Which variant of the endpoint; batch where there was none."),
-        ("latency_ms", "double", "Of the answer."),
+        ("latency_ms", "double", "Of the call that answered, which may have held several images."),
         ("run_id", "string", "Which run asked."),
         ("time", "string", "When the answer was given."),
+        ("error", "string", "The code of why there is no label; null where there is one."),
     ),
 )
 IMAGE_RECORDS = TableSchema(

@@ -1,0 +1,1 @@
+"""A batch run: many images of a prefix, each of which becomes one row."""
