@@ -169,6 +169,32 @@ def fault(
         typer.echo("No fault is to come.")
 
 
+@local.command()
+def calls(
+    *,
+    role: Annotated[str, typer.Option(help="Only of roles whose names hold this.")] = "",
+    denied: Annotated[bool, typer.Option("--denied", help="Only what was denied.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print what principals asked IAM for since the embedded AWS started."""
+    from visionml.local import calls as record
+    from visionml.local.state import Project
+
+    found = [
+        call
+        for call in record.read(Project.find())
+        if role in (call.role or "") and not (denied and call.allowed)
+    ]
+    if as_json:
+        typer.echo(json.dumps([call.model_dump() for call in found]))
+        return
+    for call in found:
+        verdict = "allowed" if call.allowed else "DENIED"
+        typer.echo(f"{call.principal} {call.action} {call.resource} {verdict} {call.count}")
+    if not found:
+        typer.echo("No call is recorded.")
+
+
 def _started(running: "State", seconds: float, *, as_json: bool) -> None:
     if as_json:
         typer.echo(

@@ -4,6 +4,7 @@ import re
 
 from visionml.local import (
     alarms,
+    calls,
     disturbances,
     events,
     execution_logs,
@@ -28,6 +29,7 @@ _API_HOST = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws
 
 def install(project: Project, state: State) -> None:
     """Add to MiniStack what it lacks, before the first request."""
+    calls.install(project)
     ministack.run_express_as_aws()
     execution_logs.install()
     metrics.install()

@@ -60,6 +60,11 @@ class Project:
         return self.folder / "server.log"
 
     @property
+    def calls(self) -> Path:
+        """What `visionml.local.calls` records."""
+        return self.folder / "calls.jsonl"
+
+    @property
     def tls(self) -> Path:
         """The certificates."""
         return self.folder / "tls"

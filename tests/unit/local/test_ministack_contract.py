@@ -57,6 +57,7 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
             "service_context",
         ],
         "request_caller_arn": ["headers", "query_params"],
+        "AuthError": None,
         "pin_request_origin": ["source_ip", "secure_transport"],
         "evaluate_resource_policy": None,
     },

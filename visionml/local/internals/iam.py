@@ -5,7 +5,7 @@ import functools
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from visionml.errors import AccessDenied
 from visionml.local.internals.scope import account, region
 
 Query = Mapping[str, Sequence[str]]
+
+_SERVICE_SESSION = "embedded-aws"
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,61 @@ def enforce(
     reason = denial(service_session(principal).access_key_id, action, resource, context)
     if reason:
         raise AccessDenied(reason)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What IAM said to a principal that asked for an action."""
+
+    principal: str
+    """The ARN of a role or a user."""
+    action: str
+    resource: str
+    allowed: bool
+    by_service: bool
+    """A service asked for the role: `enforce` did, and no request of the role's own."""
+
+
+def on_verdict(listener: Callable[[Verdict], None]) -> None:
+    """Tell of each verdict on a role or a user; a request that proves no identity has none."""
+    decide = iam_evaluator.enforce
+
+    @functools.wraps(decide)
+    def told(  # noqa: PLR0917 - MiniStack's signature
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        asked = (access_key_id, iam_action, service, region, resource_arn, service_context)
+        denied = decide(*asked)
+        arn = _identity(access_key_id)
+        if arn and not isinstance(denied, iam_evaluator.AuthError):
+            principal, by_service = _principal(arn)
+            listener(Verdict(principal, iam_action, resource_arn, denied is None, by_service))
+        return denied
+
+    iam_evaluator.enforce = told
+
+
+def _identity(key: str) -> str:
+    """Return the ARN of a session or a user; empty of others, such as the account itself."""
+    session = sts._sessions.get(key)
+    if session:
+        return str(session.get("Arn", ""))
+    owner = iam._access_keys.get(key)
+    return f"arn:aws:iam::{account()}:user/{owner['UserName']}" if owner else ""
+
+
+def _principal(arn: str) -> tuple[str, bool]:
+    """Return a session's role, and whether it is one of `service_session`."""
+    prefix, separator, rest = arn.partition(":assumed-role/")
+    if not separator:
+        return arn, False
+    role, _, name = rest.partition("/")
+    return f"{prefix.replace(':sts:', ':iam:')}:role/{role}", name == _SERVICE_SESSION
 
 
 def register_sessions_in_turn() -> None:
@@ -194,7 +251,7 @@ def _role_name(role_arn: str) -> str:
 
 @functools.lru_cache(maxsize=512)
 def _cached_session(role_arn: str, _hour: int) -> Session:
-    return register_session(role_arn, "embedded-aws")
+    return register_session(role_arn, _SERVICE_SESSION)
 
 
 def service_session(role_arn: str) -> Session:
