@@ -25,7 +25,13 @@ HASH_HEADER = "x-image-sha256"
 LONGEST_PREDICTION_ID = 64
 """Of what SageMaker takes as an inference id."""
 
-PIXEL_STATISTICS = ("brightness", "contrast", "sharpness", "red", "green", "blue")
+EVENT_SCHEMA = 2
+"""Of `InferenceEvent`; 1 knew six statistics, and no entropy."""
+
+PIXEL_STATISTICS = (
+    *("brightness", "contrast", "sharpness", "red", "green", "blue"),
+    *("saturation", "colour_cast", "noise", "entropy", "aspect", "megapixels", "bytes_per_pixel"),
+)
 """The fields of `PixelStatistics`, in the order in which arrays hold them."""
 
 
@@ -41,7 +47,10 @@ class ContainerPrediction(BaseModel):
 
 
 class PixelStatistics(BaseModel):
-    """What an image looks like as the model sees it; values of pixels go from 0 to 255."""
+    """What an image looks like as the model sees it; values of pixels go from 0 to 255.
+
+    Those that are None were not measured yet when the image was.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,12 +63,28 @@ class PixelStatistics(BaseModel):
     red: float
     green: float
     blue: float
+    saturation: float | None = None
+    """What of a pixel's brightest colour is no grey, 0 to 1."""
+    colour_cast: float | None = None
+    """The same of the mean colour."""
+    noise: float | None = None
+    """The standard deviation of noise that edges do not explain (Immerkaer 1996)."""
+    entropy: float | None = None
+    """Bits of a pixel's luma, in 32 levels: 0 to 5."""
+    aspect: float | None = None
+    """Width by height of the file's picture, upright."""
+    megapixels: float | None = None
+    """Of the file's picture."""
+    bytes_per_pixel: float | None = None
+    """Of the file: how little it is compressed."""
 
 
 class MonitoredPrediction(ContainerPrediction):
     """A container's answer to a caller who asked for what monitoring needs."""
 
     statistics: PixelStatistics
+    entropy: float | None = None
+    """Bits of the prediction, over all classes: 0 is sure."""
     embedding: str | None = None
     """What the model's last layer sees, as `packed`; None for a model that does not give it."""
 
@@ -112,12 +137,15 @@ class InferenceRequest(BaseModel):
 class InferenceEvent(ContainerPrediction):
     """What monitoring is told of one answer: neither the image nor who asked."""
 
+    schema_version: int = 1
+    """`EVENT_SCHEMA` of whoever wrote it; older events do not say."""
     prediction_id: str
     time: AwareDatetime
     image_sha256: str
     variant: str
     latency_ms: float
     statistics: PixelStatistics | None = None
+    entropy: float | None = None
     embedding: str | None = None
 
 

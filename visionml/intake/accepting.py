@@ -15,7 +15,7 @@ from visionml.imaging.inspect import admit, inspect
 from visionml.imaging.previews import previews
 from visionml.imaging.redaction import Redactor, redacted
 from visionml.imaging.sniff import kind_of
-from visionml.imaging.statistics import describe
+from visionml.imaging.statistics import Source, describe
 
 _SMALLEST_SIDE = 3  # of what has a Laplacian
 
@@ -75,7 +75,7 @@ class Acceptance:
             width=width,
             height=height,
             previews={size: preview.content for size, preview in shown.by_size.items()},
-            statistics=_statistics(shown.pixels),
+            statistics=_statistics(shown.pixels, Source(width, height, len(data))),
             redaction=record,
         )
 
@@ -94,7 +94,7 @@ def too_large(size: int, beginning: bytes, limit: int) -> Refusal:
     )
 
 
-def _statistics(pixels: NDArray[np.uint8]) -> PixelStatistics:
+def _statistics(pixels: NDArray[np.uint8], source: Source) -> PixelStatistics:
     short = [(0, max(0, _SMALLEST_SIDE - side)) for side in pixels.shape[:2]]
-    values = describe(np.pad(pixels, (*short, (0, 0)), mode="edge"))
+    values = describe(np.pad(pixels, (*short, (0, 0)), mode="edge"), source)
     return PixelStatistics(**dict(zip(PIXEL_STATISTICS, values, strict=True)))

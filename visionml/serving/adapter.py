@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from visionml.aws.invocation import Invocation, invoke
 from visionml.contracts.inference import (
+    EVENT_SCHEMA,
     ContainerPrediction,
     InferenceEvent,
     MonitoredPrediction,
@@ -132,6 +133,7 @@ def _inferred(
         InferenceEvent(
             **answer.model_dump(),
             **known,
+            schema_version=EVENT_SCHEMA,
             time=datetime.now(UTC),
             image_sha256=payload.image_sha256,
         ),

@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from visionml.contracts.inference import PIXEL_STATISTICS, packed
 from visionml.contracts.model import ModelRecord
 from visionml.imaging import statistics
+from visionml.imaging.statistics import Source
 from visionml.serving.options import Options
 
 _SHARE = itemgetter(0)
 _json = JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _LARGEST_HALF = 65504.0
+_TINY = np.float32(1e-30)  # a class of no share adds nothing
 # what a MonitoredPrediction adds; records of pydantic take several times as long to write
-_STATISTICS = ",".join(f'"{name}":%.3f' for name in PIXEL_STATISTICS)
-_MORE = f',"statistics":{{{_STATISTICS}}},"embedding":%s}}'
+_STATISTICS = ",".join(f'"{name}":%.6g' for name in PIXEL_STATISTICS)
+_MORE = f',"statistics":{{{_STATISTICS}}},"entropy":%.4f,"embedding":%s}}'
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,14 @@ def content(
     options: Options,
     *,
     pixels: NDArray[np.uint8],
+    source: Source,
     embedding: NDArray[np.float32] | None,
 ) -> bytes:
     """Return the JSON that answers one image, from its probabilities (classes,).
 
     It is read as a `ContainerPrediction`, or with ``options.monitoring`` a `MonitoredPrediction`,
-    which holds the statistics of its `pixels` (height, width, 3) and its `embedding` (features,).
+    which holds the statistics of its `pixels` (height, width, 3), which come from `source`, and
+    its `embedding` (features,).
     """
     ranked = nlargest(options.top, zip(shares.tolist(), record.classes, strict=True), key=_SHARE)
     plain = _json(
@@ -59,12 +63,17 @@ def content(
     if not options.monitoring:
         return plain.encode()
     packed_embedding = "null" if embedding is None else f'"{_packed(embedding)}"'
-    return (plain[:-1] + _MORE % (*statistics.describe(pixels), packed_embedding)).encode()
+    measured = statistics.describe(pixels, source)
+    return (plain[:-1] + _MORE % (*measured, _entropy(shares), packed_embedding)).encode()
 
 
 def batch(entries: Iterable[bytes]) -> bytes:
     """Return a `BatchPrediction` of entries that are JSON already."""
     return b'{"predictions":[' + b",".join(entries) + b"]}"
+
+
+def _entropy(shares: NDArray[np.float32]) -> float:
+    return max(0.0, -float(shares @ np.log2(shares + _TINY)))
 
 
 def _packed(embedding: NDArray[np.float32]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from visionml.errors import NotServing, RequestRefused, VisionmlError
 from visionml.imaging.header import read_header
 from visionml.imaging.model_input import pixels
+from visionml.imaging.statistics import Source
 from visionml.serving import answers
 from visionml.serving.answers import Answer
 from visionml.serving.limits import Place, RequestLimits
@@ -175,7 +176,8 @@ class Engine:
             model = self._model(target)
             limits, size = self.limits.image, model.record.input
             request = item.open(limits)
-            request.check_claim(read_header(request.image, limits))
+            facts = read_header(request.image, limits)
+            request.check_claim(facts)
             picture = pixels(request.image, height=size.height, width=size.width, limits=limits)
             decoded = time.perf_counter()
             shares, features = model.infer(picture[np.newaxis], embed=options.monitoring)
@@ -184,6 +186,7 @@ class Engine:
                 shares[0],
                 options,
                 pixels=picture,
+                source=Source(*facts.upright_size, len(request.image)),
                 embedding=None if features is None else features[0],
             )
             return Answer(

@@ -9,6 +9,7 @@ from visionml.contracts.inference import (
     ContainerPrediction,
     ErrorBody,
     ErrorDetail,
+    InferenceEvent,
     MonitoredPrediction,
     PixelStatistics,
     packed,
@@ -36,6 +37,18 @@ def test_the_order_of_the_statistics_is_that_of_their_record() -> None:
 
 def test_who_reads_a_plain_prediction_can_read_a_monitored_one() -> None:
     assert ContainerPrediction.model_validate_json(MONITORED.model_dump_json()) == PLAIN
+
+
+def test_events_of_before_there_were_versions_are_read() -> None:
+    told = {**PLAIN.model_dump(), "prediction_id": "p", "time": "2026-11-20T10:00:00Z"}
+    told |= {"image_sha256": "0" * 64, "variant": "ModelA", "latency_ms": 3.0}
+    six = dict.fromkeys(("brightness", "contrast", "sharpness", "red", "green", "blue"), 7.0)
+    event = InferenceEvent.model_validate({**told, "statistics": six, "embedding": None})
+    assert event.schema_version == 1
+    assert event.statistics is not None
+    assert (event.statistics.blue, event.statistics.noise) == (7.0, None)
+    older = {**PLAIN.model_dump(), "statistics": six, "embedding": "ADw="}
+    assert MonitoredPrediction.model_validate(older).statistics.red == 7.0
 
 
 def test_entries_of_a_batch_keep_their_kind() -> None:

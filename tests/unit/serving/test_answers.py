@@ -151,8 +151,11 @@ def test_monitoring_gets_statistics_and_embedding_of_what_the_model_saw(engine: 
     photo = encoded(pictures.photo(), "JPEG")
     answer = MonitoredPrediction.model_validate_json(post(engine, photo, MONITORED).content)
     seen = pixels(photo, height=32, width=32)
-    wanted = statistics.summary(seen[np.newaxis])[0]
-    assert list(answer.statistics.model_dump().values()) == pytest.approx(wanted, abs=0.001)
+    width, height = pictures.photo().size
+    wanted = statistics.describe(seen, statistics.Source(width, height, len(photo)))
+    assert list(answer.statistics.model_dump().values()) == pytest.approx(wanted, rel=1e-5)
+    shares = np.array(list(answer.probabilities.values()))
+    assert answer.entropy == pytest.approx(-(shares * np.log2(shares)).sum(), abs=1e-3)
     assert answer.embedding is not None
     colour = (seen.mean((0, 1)) / 255 - 0.5) / 0.25
     assert unpacked(answer.embedding) == pytest.approx(colour, rel=1e-3, abs=1e-3)
