@@ -5,6 +5,7 @@ Runtime it leaves the interpreter to the loop, so health checks never wait for a
 images of a batch take their turns with those of other requests.
 """
 
+import asyncio
 import logging
 import time
 from functools import partial
@@ -110,15 +111,25 @@ class Engine:
         NotServing
             There is no model.
         """
+        if media.bare:
+            return await self.begin(body, media, options, target)
         self._check_target(target)
-        if media.bare:  # the usual case goes the shortest way
-            image = ImageRequest(body, IMAGE_TYPES[media.kind])
-            return await self.thread.run(partial(self._predict, image, options, target))
         parsed = await self.thread.run(partial(parse, body, media, self.limits))
         del body  # what was parsed from JSON is as large again
         if parsed.batch:
             return await self._each(parsed, place, options, target)
         return await self._one(parsed.items[0], place, options, target)
+
+    def begin(
+        self, image: bytes, media: MediaType, options: Options, target: str = ""
+    ) -> "asyncio.Future[Answer]":
+        """Return the future of the answer to a body that is one image, and fails as `answer` does.
+
+        One that is cancelled in time is never computed.
+        """
+        self._check_target(target)
+        item = ImageRequest(image, IMAGE_TYPES[media.kind])
+        return self.thread.run(partial(self._predict, item, options, target))
 
     def _check_target(self, target: str) -> None:
         if target or self.model is not None:

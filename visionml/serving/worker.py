@@ -4,19 +4,23 @@ import asyncio
 import logging
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from visionml.serving.application import create
+from visionml.serving.asked import Asked
+from visionml.serving.direct import Direct, bare
 from visionml.serving.engine import Engine
+from visionml.serving.invocations import PATH, Invocations
 from visionml.serving.journal import Journal
 from visionml.serving.models import Shelf
 from visionml.serving.process import CLOSED, READ_AHEAD_BYTES, READY
 from visionml.serving.references import Sources
 from visionml.serving.settings import ServerSettings
 
+_PATH = PATH.encode()
 _KEEP_ALIVE_SECONDS = 75
 _LAST_ARRIVALS_SECONDS = 0.05
 
@@ -35,9 +39,9 @@ def run(settings: ServerSettings, channel: socket.socket, state: Path) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - as "Optimization" in logging's documentation says
     journal = Journal(gather=True)
-    engine = _warm(settings, state)
+    invocations = Invocations(_warm(settings, state), journal)
     config = uvicorn.Config(
-        create(engine, journal),
+        create(invocations),
         loop="uvloop",
         lifespan="off",
         log_config=None,
@@ -49,7 +53,7 @@ def run(settings: ServerSettings, channel: socket.socket, state: Path) -> None:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(settings.drain_seconds),
     )
-    _Server(config, channel, journal).run()
+    Server(config, channel, journal, invocations).run()
 
 
 def _warm(settings: ServerSettings, state: Path) -> Engine:
@@ -68,16 +72,24 @@ def _warm(settings: ServerSettings, state: Path) -> Engine:
     return engine
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn, fed with accepted connections in place of a port to listen on."""
 
-    def __init__(self, config: uvicorn.Config, channel: socket.socket, journal: Journal) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        channel: socket.socket,
+        journal: Journal,
+        invocations: Invocations,
+    ) -> None:
         super().__init__(config)
+        self.invocations = invocations
         self._channel = channel
         self._journal = journal
         self._arrivals: set[asyncio.Task[Any]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        """Listen to the channel in place of a port, and say that the server is ready."""
         self.servers = []
         self._channel.setblocking(False)
         asyncio.get_running_loop().add_reader(self._channel.fileno(), self._arrived)
@@ -85,6 +97,7 @@ class _Server(uvicorn.Server):
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take what was handed over already, answer it, and end."""
         asyncio.get_running_loop().remove_reader(self._channel.fileno())
         while self._adopt():  # what was handed over before the listening process stopped
             pass
@@ -124,15 +137,45 @@ class _Server(uvicorn.Server):
     async def _serve_connection(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         loop = asyncio.get_running_loop()
-        await loop.connect_accepted_socket(lambda: _Connection(self), connection)
+        await loop.connect_accepted_socket(lambda: Connection(self), connection)
 
 
-class _Connection(HttpToolsProtocol):
-    """uvicorn's protocol, which tells the server when its connection ends."""
+class Connection(HttpToolsProtocol):
+    """uvicorn's protocol, which hands small images straight to the engine."""
 
-    def __init__(self, server: _Server) -> None:
+    def __init__(self, server: Server) -> None:
         super().__init__(server.config, server.server_state, {})
         self._server = server
+        self._direct: Direct | None = None
+        """The request that is under way, if it goes past the application."""
+
+    def on_headers_complete(self) -> None:
+        """Begin a request: past the application if it is a usual one."""
+        before: object = self.cycle
+        idle = before is None or self.cycle.response_complete
+        self._direct = self._usual() if idle and not self.flow.write_paused else None
+        if self._direct is None:
+            super().on_headers_complete()
+        else:
+            self.cycle = cast("RequestResponseCycle", self._direct)
+
+    def _usual(self) -> Direct | None:
+        parser = self.parser
+        usual = (
+            self.url == _PATH
+            and parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and not self.expect_100_continue
+            and not parser.should_upgrade()
+        )
+        if not usual:
+            return None
+        asked = Asked(self.headers)
+        media = bare(asked.content_type)
+        if media is None or asked.target or not 0 < asked.announced <= READ_AHEAD_BYTES:
+            return None
+        return Direct(asked, media, self._server.invocations, self._answered)
 
     def on_body(self, body: bytes) -> None:
         """Wake the application for a small body once, when all of it is there."""
@@ -143,6 +186,23 @@ class _Connection(HttpToolsProtocol):
         else:
             super().on_body(body)
 
+    def on_message_complete(self) -> None:
+        """Answer a request whose body is complete."""
+        if self._direct is None:
+            super().on_message_complete()
+        elif not self._direct.response_complete:
+            self._direct.begin()
+
+    def _answered(self, direct: Direct, response: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(response)
+            if not direct.keep_alive:
+                self.transport.close()
+        self.on_response_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of what is under way, and tell the server."""
+        if self._direct is not None:
+            self._direct.hang_up()
         super().connection_lost(exc)
         self._server.closed()

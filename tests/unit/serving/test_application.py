@@ -2,23 +2,19 @@ import asyncio
 import base64
 import json
 import logging
-import threading
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from tests.fakes import models, pictures
-from tests.fakes.container import post, refusal, talk, warm
+from tests.fakes.container import HeldModel, post, refusal, talk, warm
 from tests.fakes.pictures import encoded
 from visionml.contracts.inference import ContainerPrediction
 from visionml.errors import InvalidInput, NotFound
 from visionml.imaging.header import Limits
-from visionml.model.predict import Output
 from visionml.serving.engine import Engine
 from visionml.serving.limits import RequestLimits
 
@@ -157,23 +153,6 @@ def test_a_broken_model_cannot_be_loaded(tmp_path: Path) -> None:
     (tmp_path / "model.json").unlink()
     with pytest.raises(NotFound, match=r"no model\.json"):
         Engine.load(tmp_path, RequestLimits())
-
-
-class HeldModel:
-    """Answers once it is let go, or fails if it is told to."""
-
-    def __init__(self) -> None:
-        self.record = models.brightness_record(b"", 32)
-        self.go = threading.Event()
-        self.begun = threading.Event()
-        self.failure: Exception | None = None
-
-    def infer(self, pixels: NDArray[np.uint8], /, *, embed: bool = False) -> Output:
-        self.begun.set()
-        assert self.go.wait(10)
-        if self.failure:
-            raise self.failure
-        return Output(np.full((len(pixels), 2), 0.5, np.float32), None)
 
 
 def test_a_full_queue_answers_429_and_recovers() -> None:
