@@ -25,6 +25,13 @@ class Location(NamedTuple):
         return uri(self.bucket, self.key)
 
 
+class Fetched(NamedTuple):
+    """An object's content, and which one it is."""
+
+    content: bytes
+    etag: str
+
+
 def uri(bucket: str, key: str) -> str:
     """Return ``s3://bucket/key``."""
     return f"s3://{bucket}/{key}"
@@ -45,6 +52,15 @@ def parse_uri(address: str) -> Location:
             f"{address!r} is not an S3 address.", hint="Write it as s3://BUCKET/KEY."
         )
     return Location(bucket, key)
+
+
+class Listed(NamedTuple):
+    """An object as a listing tells of it."""
+
+    key: str
+    etag: str
+    """With its quotes."""
+    bytes: int
 
 
 class Objects:
@@ -68,6 +84,26 @@ class Objects:
                 if check:
                     check(found["ContentLength"])
                 return body.read()
+
+    def fetch(
+        self, address: str, *, version: str | None = None, check: Callable[[int], None]
+    ) -> Fetched:
+        """Return an object's content and ETag, of one `version` of it where one is named.
+
+        `check` is told the number of bytes before they are read and may raise.
+
+        Raises
+        ------
+        NotFound
+            The object, the version or the bucket does not exist.
+        """
+        bucket, key = parse_uri(address)
+        options: dict[str, Any] = {"VersionId": version} if version else {}
+        with translated(f"read {address}"):
+            found = self._client.get_object(Bucket=bucket, Key=key, **options)
+            with found["Body"] as body:
+                check(found["ContentLength"])
+                return Fetched(body.read(), found["ETag"])
 
     def lines(self, address: str) -> Iterator[str]:
         """Yield the lines of an object's UTF-8 text as they arrive, without their ends.
@@ -105,7 +141,12 @@ class Objects:
             raise InvalidInput(f"{address} does not hold JSON: {error}.") from error
 
     def write(
-        self, address: str, content: bytes | str, *, content_type: str = "", new: bool = False
+        self,
+        address: str,
+        content: bytes | str,
+        *,
+        content_type: str = "",
+        new: bool = False,
     ) -> None:
         """Write an object; with `new`, only when the key is free.
 
@@ -121,6 +162,34 @@ class Objects:
             options["IfNoneMatch"] = "*"
         with translated(f"write {address}"):
             self._client.put_object(Bucket=bucket, Key=key, Body=body, **options)
+
+    def read_tagged(self, address: str) -> tuple[bytes, str]:
+        """Return an object's bytes and its ETag, by which `replace` knows it again.
+
+        Raises
+        ------
+        NotFound
+            The object or its bucket does not exist.
+        """
+        bucket, key = parse_uri(address)
+        with translated(f"read {address}"):
+            found = self._client.get_object(Bucket=bucket, Key=key)
+            with found["Body"] as body:
+                return body.read(), found["ETag"]
+
+    def replace(self, address: str, content: bytes, *, etag: str) -> None:
+        """Write an object in the place of one that still has an ETag.
+
+        Raises
+        ------
+        Conflict
+            Somebody else has written it meanwhile.
+        NotFound
+            It is gone.
+        """
+        bucket, key = parse_uri(address)
+        with translated(f"write {address}"):
+            self._client.put_object(Bucket=bucket, Key=key, Body=content, IfMatch=etag)
 
     def upload_url(self, address: str, *, content_type: str, length: int, seconds: int) -> str:
         """Return a URL to which anybody may PUT one object of this type and length.
@@ -168,3 +237,29 @@ class Objects:
             for page in pages:
                 for found in page.get("Contents", []):
                     yield found["Key"]
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """Yield every object below an ``s3://`` prefix, in S3's order.
+
+        Raises
+        ------
+        NotFound
+            The bucket does not exist.
+        """
+        bucket, start = parse_uri(prefix)
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start)
+        with translated(f"list {prefix}"):
+            for page in pages:
+                for found in page.get("Contents", []):
+                    yield Listed(found["Key"], found["ETag"], found["Size"])
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield what lies directly below an ``s3://`` prefix as a folder would, as prefixes."""
+        bucket, start = parse_uri(prefix)
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=start, Delimiter="/"
+        )
+        with translated(f"list {prefix}"):
+            for page in pages:
+                for found in page.get("CommonPrefixes", []):
+                    yield found["Prefix"]

@@ -14,6 +14,11 @@ _BASE = ("visionml/__init__.py", "visionml/errors.py", "visionml/contracts", "vi
 
 HANDLERS = (
     *_BASE,
+    "visionml/batch/__init__.py",
+    "visionml/batch/owning.py",
+    "visionml/batch/planning.py",
+    "visionml/batch/store.py",
+    "visionml/batch/summarising.py",
     "visionml/dataset/__init__.py",
     "visionml/dataset/catalog.py",
     "visionml/dataset/forgotten.py",
@@ -60,9 +65,10 @@ VISION = (
     "visionml/training",
     "visionml/evaluation",
     "visionml/serving",
+    "visionml/batch",
     "infra/images/vision",
 )
-"""The build context of the image that prepares, trains, evaluates and serves."""
+"""The build context of the image that prepares, trains, evaluates, serves and runs batches."""
 
 SEED = ("infra/images/seed",)
 """The build context of what an endpoint runs until a first model is promoted."""
