@@ -21,13 +21,19 @@ _SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 _TASKS = (
     "createTrainingJob",
     "createProcessingJob",
+    "createTransformJob",
     "createHyperParameterTuningJob",
     "createModel",
     "createEndpointConfig",
     "createEndpoint",
     "updateEndpoint",
 )
-_JOBS = ("CreateTrainingJob", "CreateProcessingJob", "CreateHyperParameterTuningJob")
+_JOBS = (
+    "CreateTrainingJob",
+    "CreateProcessingJob",
+    "CreateTransformJob",
+    "CreateHyperParameterTuningJob",
+)
 _POLL_SECONDS = 0.1
 
 
@@ -93,6 +99,7 @@ class Tasks:
         stores: dict[str, Store[Any]] = {
             "CreateTrainingJob": state.training,
             "CreateProcessingJob": state.processing,
+            "CreateTransformJob": state.transform,
             "CreateHyperParameterTuningJob": state.tuning,
         }
         return stores[operation]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.functional.sagemaker import test_transform_jobs as transforms
 from tests.functional.sagemaker.world import World, allow, until
 
 SYNC = "arn:aws:states:::sagemaker:createTrainingJob.sync"
@@ -138,3 +139,25 @@ def test_a_task_over_its_time_stops_the_job(world: World, role: str) -> None:
     assert ended(world, execution)["error"] == "States.Timeout"
     assert world.trained(name)["TrainingJobStatus"] == "Stopped"
     assert time.monotonic() - began < 10
+
+
+def test_a_transform_job_is_waited_for_without_a_role_being_passed(world: World) -> None:
+    role = allow(
+        world.aws,
+        world.name("machine"),
+        (["sagemaker:CreateTransformJob", "sagemaker:DescribeTransformJob"], "*"),
+        service="states.amazonaws.com",
+    )
+    resource = "arn:aws:states:::sagemaker:createTransformJob.sync"
+    uri = world.put(f"lines/{world.name()}", {"a.jsonl": transforms.LINES})
+    made = transforms.request(world, world.model(ECHO="1"), uri)
+    execution = run(world, role, made, resource)
+    assert execution["status"] == "SUCCEEDED", execution
+    output = json.loads(execution["output"])
+    assert output["TransformJobStatus"] == "Completed"
+    assert transforms.keys(world, output) == ["a.jsonl.out"]
+    broken = transforms.request(world, world.model(ECHO="1", FLAWS="9"), uri)
+    execution = run(world, role, broken, resource)
+    assert execution["error"] == "States.TaskFailed"
+    reason = json.loads(execution["cause"])["FailureReason"]
+    assert reason == "AlgorithmError: See job logs for more information"

@@ -51,6 +51,18 @@ class Design:
         return f"/aws/sagemaker/Endpoints/{self.endpoint}"
 
     @property
+    def folder(self) -> Path:
+        """Where instances have their disks, below the cloud's folder."""
+        return Path("endpoint", self.endpoint)
+
+    def unhealthy(self, detail: str) -> str:
+        """Return what is said of an instance that does not answer ``/ping``."""
+        return (
+            f"The primary container for production variant {self.variant} did not pass the "
+            f"ping health check. Please check CloudWatch logs for this endpoint. {detail}"
+        )
+
+    @property
     def multi_model(self) -> bool:
         """Whether each request names the model that it is for."""
         return self.container.get("Mode") == MULTI_MODEL
@@ -86,7 +98,12 @@ class Instance:
 
     @property
     def _disk(self) -> Path:
-        return self.cloud.folder / "endpoint" / self.design.endpoint / self.name
+        return self.cloud.folder / self.design.folder / self.name
+
+    def ends(self, seconds: float) -> bool:
+        """Tell whether its container has ended by itself, or does within a time."""
+        container = self._container
+        return bool(container and container.wait(seconds) is not None) or self.deaths > 0
 
     def launch(self) -> None:
         """Fetch the model, start the container, wait for ``/ping``; later keep it running.
@@ -170,23 +187,17 @@ class Instance:
             container = self._container
             code = container.exit_code if container else None
             if code is not None:
-                raise LaunchFailed(self._silent(f"It ended with exit code {code}."))
+                raise LaunchFailed(self.design.unhealthy(f"It ended with exit code {code}."))
             if _answers(self._pool.port, "/ping"):
                 if self.design.multi_model and not _answers(self._pool.port, "/models"):
-                    raise LaunchFailed(self._silent("It does not answer GET /models."))
+                    raise LaunchFailed(self.design.unhealthy("It does not answer GET /models."))
                 self.ready = True
                 return
             if time.monotonic() > deadline:
                 raise LaunchFailed(
-                    self._silent(f"It had {self.design.patience_seconds:.0f} seconds.")
+                    self.design.unhealthy(f"It had {self.design.patience_seconds:.0f} seconds.")
                 )
         raise LaunchFailed("The instance was stopped.")
-
-    def _silent(self, detail: str) -> str:
-        return (
-            f"The primary container for production variant {self.design.variant} did not pass the "
-            f"ping health check. Please check CloudWatch logs for this endpoint. {detail}"
-        )
 
     def _keep(self) -> None:
         """Start the container again whenever it ends by itself."""

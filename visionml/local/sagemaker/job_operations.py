@@ -21,7 +21,7 @@ def create_training_job(state: State, caller: Caller, request: Document) -> Docu
     state.cloud.lend_role(caller, request["RoleArn"])
     state.cloud.image(request["AlgorithmSpecification"]["TrainingImage"], request["RoleArn"])
     job = TrainingJob(**identity(TrainingJob, caller.scope, request["TrainingJobName"], request))
-    _begin(state, state.training, job)
+    begin(state, state.training, job)
     return {"TrainingJobArn": job.arn}
 
 
@@ -62,18 +62,18 @@ def create_processing_job(state: State, caller: Caller, request: Document) -> Do
     state.cloud.image(request["AppSpecification"]["ImageUri"], request["RoleArn"])
     name = request["ProcessingJobName"]
     job = ProcessingJob(**identity(ProcessingJob, caller.scope, name, request))
-    _begin(state, state.processing, job)
+    begin(state, state.processing, job)
     return {"ProcessingJobArn": job.arn}
 
 
 def describe_training_job(state: State, caller: Caller, request: Document) -> Document:
     """DescribeTrainingJob."""
-    return _job(state.training, caller.scope, request["TrainingJobName"]).described()
+    return job_of(state.training, caller.scope, request["TrainingJobName"]).described()
 
 
 def describe_processing_job(state: State, caller: Caller, request: Document) -> Document:
     """DescribeProcessingJob."""
-    return _job(state.processing, caller.scope, request["ProcessingJobName"]).described()
+    return job_of(state.processing, caller.scope, request["ProcessingJobName"]).described()
 
 
 def list_training_jobs(state: State, caller: Caller, request: Document) -> Document:
@@ -88,12 +88,12 @@ def list_processing_jobs(state: State, caller: Caller, request: Document) -> Doc
 
 def stop_training_job(state: State, caller: Caller, request: Document) -> Document:
     """StopTrainingJob."""
-    return _stop(_job(state.training, caller.scope, request["TrainingJobName"]))
+    return stop(job_of(state.training, caller.scope, request["TrainingJobName"]))
 
 
 def stop_processing_job(state: State, caller: Caller, request: Document) -> Document:
     """StopProcessingJob."""
-    return _stop(_job(state.processing, caller.scope, request["ProcessingJobName"]))
+    return stop(job_of(state.processing, caller.scope, request["ProcessingJobName"]))
 
 
 def identity(kind: type[Job], scope: Scope, name: str, request: Document) -> dict[str, Any]:
@@ -107,7 +107,8 @@ def identity(kind: type[Job], scope: Scope, name: str, request: Document) -> dic
     }
 
 
-def _begin(state: State, store: Store[Any], job: Job) -> None:
+def begin(state: State, store: Store[Any], job: Job) -> None:
+    """Keep a job and start it, unless its name is taken."""
     job.prepare()
     if not store.add(job):
         word = job.word
@@ -118,14 +119,16 @@ def _begin(state: State, store: Store[Any], job: Job) -> None:
     job.start(state.cloud)
 
 
-def _job(store: Store[Any], scope: Scope, name: str) -> Job:
+def job_of(store: Store[Any], scope: Scope, name: str) -> Job:
+    """Return a job, or refuse the request that names it."""
     job: Job | None = store.get(scope, name)
     if job is None:
         raise invalid("Requested resource not found.")
     return job
 
 
-def _stop(job: Job) -> Document:
+def stop(job: Job) -> Document:
+    """Stop a job that has not ended."""
     if job.ended.is_set():
         raise invalid(
             f"The request was rejected because the {job.word.lower()} job is in status "

@@ -170,7 +170,7 @@ class Workplace:
 
     def copy(self, source: Document, folders: Sequence[Path]) -> None:
         """Bring an S3 data source to the folder of each host, whole or sharded."""
-        items = self._items(source)
+        items = self.items(source)
         sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
         first, *others = folders
         if sharded:
@@ -183,7 +183,8 @@ class Workplace:
         for folder in others:
             shutil.copytree(first, folder, dirs_exist_ok=True)
 
-    def _items(self, source: Document) -> list[Item]:
+    def items(self, source: Document) -> list[Item]:
+        """Return the objects of an S3 data source."""
         if source["S3DataType"] == "ManifestFile":
             return self.objects.in_manifest(source["S3Uri"])
         return self.objects.under(source["S3Uri"])

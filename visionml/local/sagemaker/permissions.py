@@ -7,6 +7,7 @@ from visionml.local.sagemaker.core import Document, Scope
 _NAMED = {
     "TrainingJob": ("training-job", "TrainingJobName"),
     "ProcessingJob": ("processing-job", "ProcessingJobName"),
+    "TransformJob": ("transform-job", "TransformJobName"),
     "HyperParameterTuningJob": ("hyper-parameter-tuning-job", "HyperParameterTuningJobName"),
     "Model": ("model", "ModelName"),
     "EndpointConfig": ("endpoint-config", "EndpointConfigName"),

@@ -14,6 +14,7 @@ from visionml.local.sagemaker import (
     permissions,
     registry_operations,
     tag_operations,
+    transform_operations,
     tuning_operations,
     wire,
 )
@@ -34,6 +35,10 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeProcessingJob": job_operations.describe_processing_job,
     "ListProcessingJobs": job_operations.list_processing_jobs,
     "StopProcessingJob": job_operations.stop_processing_job,
+    "CreateTransformJob": transform_operations.create_transform_job,
+    "DescribeTransformJob": transform_operations.describe_transform_job,
+    "ListTransformJobs": transform_operations.list_transform_jobs,
+    "StopTransformJob": transform_operations.stop_transform_job,
     "CreateHyperParameterTuningJob": tuning_operations.create_tuning_job,
     "DescribeHyperParameterTuningJob": tuning_operations.describe_tuning_job,
     "ListHyperParameterTuningJobs": tuning_operations.list_tuning_jobs,

@@ -10,6 +10,7 @@ from visionml.local.sagemaker.meter import Meter
 from visionml.local.sagemaker.packages import Package, PackageGroup
 from visionml.local.sagemaker.processing import ProcessingJob
 from visionml.local.sagemaker.training import TrainingJob
+from visionml.local.sagemaker.transform import TransformJob
 from visionml.local.sagemaker.tuning import TuningJob
 
 
@@ -20,6 +21,7 @@ class State:
     cloud: Cloud
     training: Store[TrainingJob] = field(default_factory=Store)
     processing: Store[ProcessingJob] = field(default_factory=Store)
+    transform: Store[TransformJob] = field(default_factory=Store)
     tuning: Store[TuningJob] = field(default_factory=Store)
     models: Store[Model] = field(default_factory=Store)
     configs: Store[EndpointConfig] = field(default_factory=Store)
@@ -45,7 +47,7 @@ class State:
 
     def reset(self) -> None:
         """Stop what runs and forget everything."""
-        jobs: list[Store[Any]] = [self.tuning, self.training, self.processing]
+        jobs: list[Store[Any]] = [self.tuning, self.training, self.processing, self.transform]
         for job in [job for store in jobs for job in store.everywhere()]:
             job.stop()
         for endpoint in self.endpoints.everywhere():
