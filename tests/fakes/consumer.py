@@ -10,13 +10,20 @@ from typing import Any
 from tests.fakes.crashes import Crash
 from tests.fakes.mapping import Clock
 from tests.fakes.table import MemoryTable
-from visionml.contracts.inference import InferenceEvent, InferenceRequest, Prediction
-from visionml.errors import Unavailable
+from visionml.contracts.inference import (
+    ErrorDetail,
+    InferenceEvent,
+    InferenceRequest,
+    Prediction,
+)
+from visionml.errors import RequestRefused, Unavailable
 from visionml.local.shard_progress import Record
-from visionml.serving.adapter import Inferred
+from visionml.serving.adapter import Inferred, status_of
+from visionml.serving.bundles import Bundles, Size
 from visionml.serving.consuming import Consumer, Outcome
 from visionml.serving.failures import Failures, Received
 from visionml.serving.pace import Pace
+from visionml.serving.payload import Payload
 from visionml.serving.predictions import Predictions
 
 MAXIMUM_AGE = timedelta(hours=1)
@@ -40,16 +47,26 @@ class World:
         self.endpoint: Callable[[InferenceRequest], None] = lambda _: None
         """Raises what the endpoint answers instead of a prediction."""
         self.asked: Counter[str] = Counter()
+        self.invocations = 0
+        """Of the endpoint, for several images."""
         self.events: list[str] = []
         self.messages: list[dict[str, Any]] = []
         self.outcomes: Counter[Outcome] = Counter()
         table: Any = self.table
         self.predictions = Predictions(table, days=30, clock=self.clock)
         self.failures = Failures(table, days=30, send=self._send, clock=self.clock)
+        self.bundles = Bundles(
+            read=lambda request: Payload(request.model_dump_json().encode(), "image/png", "ab"),
+            ask=self._ask,
+            variant=lambda _: None,
+            size=Size(most=8, milliseconds=1e6),
+            threads=1,
+        )
         self.consumer = Consumer(
             predictions=self.predictions,
             failures=self.failures,
             infer=self._infer,
+            infer_together=self.bundles.infer,
             publish=self._publish,
             maximum_age=MAXIMUM_AGE,
             now=lambda: datetime.fromtimestamp(self.clock.now, UTC),
@@ -72,16 +89,17 @@ class World:
             for each in batch
         ]
         known = self.consumer.begin(records)
-        ended: dict[str, Outcome] = {}
+        ended = self.consumer.consume_together(records, pace, known)
         for record in records:
-            with contextlib.suppress(Exception):  # as the handler's library does
-                ended[record.sequence] = self.consumer.consume(record, pace, known)
+            if record.position not in ended:
+                with contextlib.suppress(Exception):  # as the handler's library does
+                    ended[record.position] = self.consumer.consume(record, pace, known)
         self.consumer.tell(known, pace)
         for record in records:
-            if record.sequence not in ended or known.waits(record):
+            if record.position not in ended or known.waits(record):
                 failed.append({"itemIdentifier": record.sequence})
             else:
-                self.outcomes[ended[record.sequence]] += 1
+                self.outcomes[ended[record.position]] += 1
         return {"batchItemFailures": failed}
 
     def consume(self, record: Received, pace: Pace | None = None) -> Outcome:
@@ -119,6 +137,19 @@ class World:
         )
         self.step("has inferred")
         return Inferred(made, told)
+
+    def _ask(
+        self, images: Sequence[Payload], _names: Sequence[str], _variant: str | None
+    ) -> list[Inferred | ErrorDetail]:
+        """Answer as the endpoint does that is asked about several images at once."""
+        self.invocations += 1
+        answers = list[Inferred | ErrorDetail]()
+        for image in images:
+            try:
+                answers.append(self._infer(InferenceRequest.model_validate_json(image.body)))
+            except RequestRefused as error:
+                answers.append(status_of(error)[1].error)
+        return answers
 
     def _publish(self, events: Sequence[InferenceEvent]) -> None:
         self.step("publish")

@@ -44,9 +44,15 @@ class MemoryTable:
         self.items.pop((pk, sk), None)
         self.step("has deleted")
 
-    def put_together(self, items: Sequence[Item]) -> None:
+    def put_together(
+        self, items: Sequence[Item], *, expected: Mapping[str, str] | None = None
+    ) -> None:
+        self.step("put together")
         for item in items:
-            self.put(item)
+            self._check(self.items.get((item[self._pk], item[self._sk]), {}), expected or {})
+        for item in items:
+            self.items[item[self._pk], item[self._sk]] = copy.deepcopy(item)
+        self.step("has put together")
 
     def put_all(self, items: Iterable[Item]) -> None:
         for item in items:

@@ -41,6 +41,8 @@ VARIABLES = {
     "CONCURRENCY": "2",
     "PATIENCE_SECONDS": "300",
     "MAXIMUM_AGE_SECONDS": "3600",
+    "IMAGES_PER_INVOCATION": "8",
+    "INVOCATION_MILLISECONDS": "500",
     "RULES": '{"policy_name":"invocations","minimum":1,"maximum":10,'
     '"invocations_per_instance":1000,"scale_in_cooldown_seconds":300,"scale_out_cooldown_seconds":60}',
     "API_ID": "a1b2c3",

@@ -52,10 +52,27 @@ class Table:
         with translated(f"write {item[self._pk]} to the table {self.name}"):
             self._table.put_item(Item=_stored(item), **options)
 
-    def put_together(self, items: Sequence[Item]) -> None:
-        """Write up to 100 items, all or none."""
+    def put_together(
+        self, items: Sequence[Item], *, expected: Mapping[str, str] | None = None
+    ) -> None:
+        """Write up to 100 items of 4 MB together, all or none.
+
+        `expected` names attributes that every stored item must have, with these values.
+
+        Raises
+        ------
+        Conflict
+            One of them is not as expected, or is written by somebody else right now.
+        """
+        condition: dict[str, Any] = {}
+        if expected:
+            condition = {
+                "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in expected),
+                "ExpressionAttributeNames": {f"#{name}": name for name in expected},
+                "ExpressionAttributeValues": {f":{name}": expected[name] for name in expected},
+            }
         writes: list[Any] = [
-            {"Put": {"TableName": self.name, "Item": _stored(item)}} for item in items
+            {"Put": {"TableName": self.name, "Item": _stored(item), **condition}} for item in items
         ]
         with translated(f"write {len(items)} items to the table {self.name}"):
             self._table.meta.client.transact_write_items(TransactItems=writes)

@@ -96,6 +96,9 @@ class PredictionConsumerEnvironment(HandlerEnvironment):
     failures_queue: str
     """Its URL."""
     concurrency: int
+    images_per_invocation: int
+    invocation_milliseconds: int
+    """What an invocation with several images may take."""
     patience_seconds: int
     maximum_age_seconds: int
 

@@ -214,7 +214,10 @@ class StreamSettings(_Record):
     window_seconds: Annotated[int, Field(ge=0, le=300)] = 0
     """How long a batch may wait to be filled."""
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4
-    """How many requests of a batch are under way at once."""
+    """How many invocations of the endpoint a batch has under way at once."""
+    images_per_invocation: Annotated[int, Field(ge=1, le=32)] = 8
+    """How many images of a batch the endpoint is asked about at once; fewer where an invocation
+    would take more than half of ``alarms.latency_average_ms``."""
     parallelization_factor: Annotated[int, Field(ge=1, le=10)] = 1
     """How many batches of a shard are under way at once."""
     patience_seconds: Annotated[int, Field(ge=1, le=600)] = 300

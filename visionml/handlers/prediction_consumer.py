@@ -24,15 +24,16 @@ from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.aws.table import Table
 from visionml.contracts.environment import PredictionConsumerEnvironment
-from visionml.contracts.inference import InferenceEvent, InferenceRequest
+from visionml.contracts.inference import ErrorDetail, InferenceEvent, InferenceRequest
 from visionml.errors import Unavailable
 from visionml.handlers.observability import Event, metrics, observed
 from visionml.handlers.publishing import sticky_to
-from visionml.serving.adapter import Inferred, infer
+from visionml.serving.adapter import Inferred, infer, infer_together
+from visionml.serving.bundles import Bundles, Size
 from visionml.serving.consuming import Consumer, Outcome
 from visionml.serving.failures import Failures, Received
 from visionml.serving.pace import Pace
-from visionml.serving.payload import payload_of_image
+from visionml.serving.payload import Payload, payload_of_image
 from visionml.serving.predictions import Predictions
 from visionml.serving.uploads import Uploaded
 
@@ -63,15 +64,39 @@ _COUNTS = {
 }
 
 
+def _read(request: InferenceRequest) -> Payload:
+    return payload_of_image(uploaded.read(request.s3, limit=environment.upload_limit_bytes))
+
+
 def _infer(request: InferenceRequest) -> Inferred:
-    image = uploaded.read(request.s3, limit=environment.upload_limit_bytes)
     return infer(
-        payload_of_image(image),
+        _read(request),
         runtime=runtime,
         endpoint=environment.endpoint_name,
         variant=sticky.variant(request.caller),
         prediction_id=request.prediction_id,
     )
+
+
+def _ask(
+    images: Sequence[Payload], prediction_ids: Sequence[str], variant: str | None
+) -> list[Inferred | ErrorDetail]:
+    return infer_together(
+        images,
+        prediction_ids,
+        runtime=runtime,
+        endpoint=environment.endpoint_name,
+        variant=variant,
+    )
+
+
+bundles = Bundles(
+    read=_read,
+    ask=_ask,
+    variant=sticky.variant,
+    size=Size(environment.images_per_invocation, environment.invocation_milliseconds),
+    threads=environment.concurrency,
+)
 
 
 def _publish(events: Sequence[InferenceEvent]) -> None:
@@ -87,6 +112,7 @@ consumer = Consumer(
         send=Queue(aws.client("sqs"), environment.failures_queue).send,
     ),
     infer=_infer,
+    infer_together=bundles.infer,
     publish=_publish,
     maximum_age=timedelta(seconds=environment.maximum_age_seconds),
 )
@@ -109,15 +135,21 @@ def handler(event: Event, context: LambdaContext) -> Event:
     pace = Pace(seconds=min(environment.patience_seconds, left))
     records = [_received(each) for each in KinesisStreamEvent(event).records]
     batch = consumer.begin(records)
+    known = consumer.consume_together(records, pace, batch)
     with ThreadPoolExecutor(environment.concurrency) as pool:
-        futures = [pool.submit(consumer.consume, each, pace, batch) for each in records]
+        under_way = {
+            each.position: pool.submit(consumer.consume, each, pace, batch)
+            for each in records
+            if each.position not in known
+        }
     consumer.tell(batch, pace)
-    under_way = dict(zip([each.sequence for each in records], futures, strict=True))
     ended: list[Outcome] = []
 
     def end(record: KinesisStreamRecord) -> None:
-        outcome = under_way[record.kinesis.sequence_number].result()
-        if batch.waits(_received(record)):
+        received = _received(record)
+        place = received.position
+        outcome = known[place] if place in known else under_way[place].result()
+        if batch.waits(received):
             raise Unavailable("The event of a prediction could not be told yet.")
         ended.append(outcome)
 

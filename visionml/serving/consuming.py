@@ -15,12 +15,12 @@ import contextlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -34,10 +34,8 @@ from visionml.errors import Conflict, InvalidInput, VisionmlError
 from visionml.serving.adapter import Inferred
 from visionml.serving.failures import Failures, Received
 from visionml.serving.pace import Pace
-from visionml.serving.predictions import Kept, Predictions
+from visionml.serving.predictions import Ending, Kept, Predictions
 from visionml.serving.statuses import status_of
-
-_Result = TypeVar("_Result")
 
 LARGEST_BYTES = 16_384
 """A request has some 300: what is larger than this is none."""
@@ -91,6 +89,11 @@ class Consumer:
     predictions: Predictions
     failures: Failures
     infer: Callable[[InferenceRequest], Inferred]
+    infer_together: Callable[
+        [Sequence[InferenceRequest], Pace], Mapping[str, Inferred | ErrorDetail]
+    ]
+    """Answers as many of several requests as it can with few calls, by their predictions, and
+    raises nothing."""
     publish: Callable[[Sequence[InferenceEvent]], None]
     """Sends events, or raises Unavailable."""
     maximum_age: timedelta
@@ -112,6 +115,32 @@ class Consumer:
         except VisionmlError:
             return Batch(alone=len(records) == 1)  # they are looked up one by one, with patience
 
+    def consume_together(
+        self, records: Sequence[Received], pace: Pace, batch: Batch
+    ) -> dict[str, Outcome]:
+        """End what a few calls can end but for telling of it, and return how, by position.
+
+        That is the first request for each pending prediction whose image the endpoint answers or
+        refuses. Everything else, and what fails in whatever way, is left for `consume`, as if
+        nobody had tried.
+        """
+        fresh = {} if batch.alone else self._fresh(records, batch)
+        if not fresh:
+            return {}
+        found = self.infer_together([request for _, request in fresh.values()], pace)
+        endings = [_ending(*fresh[name], each) for name, each in found.items()]
+        for name in found:
+            batch.known.pop(name)
+        try:
+            settled = pace.patiently(lambda: self.predictions.settle_all(endings))
+        except VisionmlError:
+            return {}  # there is no time left: they are handed back
+        return {
+            each.record: self._ended(each, batch)
+            for each, first in zip(endings, settled, strict=True)
+            if first  # what another invocation settled is looked at more closely
+        }
+
     def consume(self, record: Received, pace: Pace, batch: Batch) -> Outcome:
         """End a record but for telling of it, waiting as `pace` allows.
 
@@ -122,7 +151,7 @@ class Consumer:
         Exception
             Nobody knows why it fails; it is to be handed over again, a few times at most.
         """
-        return self._patiently(lambda: self._end(record, batch), pace)
+        return pace.patiently(lambda: self._end(record, batch))
 
     def tell(self, batch: Batch, pace: Pace) -> None:
         """Publish the events of a batch and note that; what could not be told stays in it."""
@@ -131,21 +160,31 @@ class Consumer:
             return
         names = [each.prediction_id for each in events]
         with contextlib.suppress(VisionmlError):
-            self._patiently(lambda: self.publish(events), pace)
+            pace.patiently(lambda: self.publish(events))
             # tried again by itself: together they would publish what has been published
-            self._patiently(lambda: self.predictions.published(names), pace)
+            pace.patiently(lambda: self.predictions.published(names))
             batch.untold.clear()
 
-    def _patiently(self, work: Callable[[], _Result], pace: Pace) -> _Result:
-        while True:
-            pace.ready()
-            try:
-                result = work()
-            except VisionmlError as error:
-                pace.slow(error)
-            else:
-                pace.good()
-                return result
+    def _fresh(
+        self, records: Sequence[Received], batch: Batch
+    ) -> dict[str, tuple[Received, InferenceRequest]]:
+        """Return by prediction what has never been asked for, and need not be looked at closely."""
+        fresh: dict[str, tuple[Received, InferenceRequest]] = {}
+        for record in records:
+            with contextlib.suppress(Malformed):
+                request = request_of(record.data)
+                kept = batch.known.get(request.prediction_id)
+                pending = kept is not None and kept.state.status == "pending" and not kept.attempts
+                if pending and self.now() - record.arrived <= self.maximum_age:
+                    fresh.setdefault(request.prediction_id, (record, request))
+        return fresh
+
+    def _ended(self, ending: Ending, batch: Batch) -> Outcome:
+        if ending.event is None:
+            return Outcome.FAILED
+        batch.untold[ending.prediction_id] = ending.event
+        batch.records[ending.record] = ending.prediction_id
+        return Outcome.MADE
 
     def _end(self, record: Received, batch: Batch) -> Outcome:
         try:
@@ -185,13 +224,7 @@ class Consumer:
         made = self._asked(record, request, kept, batch)
         if isinstance(made, ErrorDetail):
             return self._fail(record, request, made)
-        if not self.predictions.settle(
-            request.prediction_id,
-            made.prediction,
-            event=made.event,
-            request=fingerprint(request),
-            record=record.position,
-        ):
+        if not self.predictions.settle(_ending(record, request, made)):
             return self._settle(record, request, batch)  # another invocation was faster
         self._remember(record, made.event, batch)
         return Outcome.MADE
@@ -227,24 +260,20 @@ class Consumer:
         batch.records[record.position] = event.prediction_id
 
     def _fail(self, record: Received, request: InferenceRequest, error: ErrorDetail) -> Outcome:
-        ended = self.predictions.settle(
-            request.prediction_id, error, request=fingerprint(request), record=record.position
-        )
+        ended = self.predictions.settle(_ending(record, request, error))
         return Outcome.FAILED if ended else Outcome.REPEATED
 
     def _malformed(self, record: Received, error: Malformed) -> Outcome:
         """Fail the prediction that is waited for, if there is one; else record the record."""
         kept = self.predictions.find(error.prediction_id) if error.prediction_id else None
         if kept is not None:
-            settled = self.predictions.settle(
-                error.prediction_id,
-                error.detail,
-                request=sha256(record.data).hexdigest(),
-                record=record.position,
+            content = sha256(record.data).hexdigest()
+            ending = Ending(
+                error.prediction_id, error.detail, request=content, record=record.position
             )
-            if settled:
+            if self.predictions.settle(ending):
                 return Outcome.FAILED
-            if kept.request == sha256(record.data).hexdigest():
+            if kept.request == content:
                 return Outcome.REPEATED
         return self._unsettled(record, error.detail)
 
@@ -284,6 +313,16 @@ def fingerprint(request: InferenceRequest) -> str:
     """Return what two requests have in common that ask for the same, whenever they were sent."""
     content = request.model_dump_json(exclude={"time"})
     return sha256(content.encode()).hexdigest()
+
+
+def _ending(record: Received, request: InferenceRequest, found: Inferred | ErrorDetail) -> Ending:
+    return Ending(
+        request.prediction_id,
+        found.prediction if isinstance(found, Inferred) else found,
+        event=found.event if isinstance(found, Inferred) else None,
+        request=fingerprint(request),
+        record=record.position,
+    )
 
 
 _OTHER_REQUEST = ErrorDetail(

@@ -4,6 +4,8 @@ Both have the same structure, RFC 2046 section 5.1; names and file names play no
 """
 
 import re
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from visionml.errors import RequestRefused
@@ -80,6 +82,14 @@ def split(body: bytes, mark: bytes, *, most: int) -> list[Part]:
     if not parts:
         raise _broken("The body has no parts.")
     return parts
+
+
+def join(images: Sequence[bytes]) -> tuple[bytes, str]:
+    """Return a body with several images, whose types are left open, and its content type."""
+    mark = uuid.uuid4().hex  # what no image holds but by a chance of 1 in 2**122
+    start, end = f"--{mark}\r\n\r\n".encode(), f"--{mark}--\r\n".encode()
+    body = b"".join([*(piece for image in images for piece in (start, image, b"\r\n")), end])
+    return body, f"multipart/mixed; boundary={mark}"
 
 
 def _part(body: bytes, view: memoryview, start: int, end: int) -> Part:

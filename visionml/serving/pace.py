@@ -4,8 +4,11 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from visionml.errors import Unavailable, VisionmlError
+
+_Result = TypeVar("_Result")
 
 _FIRST_SECONDS = 0.2
 _LONGEST_SECONDS = 10.0
@@ -65,3 +68,21 @@ class Pace:
     def good(self) -> None:
         """Take that somebody was answered."""
         self._streak = 0
+
+    def patiently(self, work: Callable[[], _Result]) -> _Result:
+        """Do `work` until it succeeds.
+
+        Raises
+        ------
+        VisionmlError
+            It does not before there is no time left.
+        """
+        while True:
+            self.ready()
+            try:
+                result = work()
+            except VisionmlError as error:
+                self.slow(error)
+            else:
+                self.good()
+                return result

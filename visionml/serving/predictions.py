@@ -12,7 +12,7 @@ from visionml.contracts.inference import (
     Prediction,
     PredictionState,
 )
-from visionml.errors import Conflict, RequestRefused
+from visionml.errors import Conflict, InvalidInput, RequestRefused
 
 TTL_ATTRIBUTE = "expirationTime"
 """When DynamoDB forgets an item of the table, in seconds since the epoch."""
@@ -20,6 +20,7 @@ _SORT = "STATE"
 _DAY_SECONDS = 86_400
 _AT_ONCE = 100
 """Writes of a transaction."""
+_PENDING = {"status": "pending"}
 
 
 class Kept(NamedTuple):
@@ -34,6 +35,20 @@ class Kept(NamedTuple):
     """What monitoring has yet to be told of it."""
     attempts: int = 0
     """How often it could not be made for reasons that nobody knows."""
+
+
+class Ending(NamedTuple):
+    """How a prediction ended, and what is to be kept of that."""
+
+    prediction_id: str
+    outcome: Prediction | ErrorDetail
+    event: InferenceEvent | None = None
+    """What monitoring has to be told of it. It is kept in the same write until it is `published`,
+    so that it cannot be forgotten in between."""
+    request: str = ""
+    """The fingerprint of the request."""
+    record: str = ""
+    """Where the request lay in its stream."""
 
 
 class Predictions:
@@ -90,42 +105,41 @@ class Predictions:
             int(item.get("attempts", 0)),
         )
 
-    def settle(
-        self,
-        prediction_id: str,
-        outcome: Prediction | ErrorDetail,
-        *,
-        event: InferenceEvent | None = None,
-        request: str = "",
-        record: str = "",
-    ) -> bool:
-        """Write how a prediction ended, and return whether it was pending until now.
+    def settle(self, ending: Ending) -> bool:
+        """Write how a prediction ended, and return whether it was pending until now."""
+        try:
+            self._table.put(self._ended(ending), expected=_PENDING)
+        except Conflict:
+            return False
+        return True
 
-        Parameters
-        ----------
-        event
-            What monitoring has to be told of it. It is kept in the same write until it is
-            `published`, so that it cannot be forgotten in between.
-        request
-            The fingerprint of the request.
-        record
-            Where the request lay in its stream.
-        """
+    def settle_all(self, endings: Sequence[Ending]) -> list[bool]:
+        """Do the same with several predictions, each of another id, in as few calls as can be."""
+        settled: list[bool] = []
+        for start in range(0, len(endings), _AT_ONCE):
+            together = endings[start : start + _AT_ONCE]
+            try:
+                self._table.put_together(
+                    [self._ended(each) for each in together], expected=_PENDING
+                )
+            except (Conflict, InvalidInput):  # one is not pending, or they are too large together
+                settled += [self.settle(each) for each in together]
+            else:
+                settled += [True] * len(together)
+        return settled
+
+    def _ended(self, ending: Ending) -> Item:
+        outcome, event = ending.outcome, ending.event
         state = PredictionState(
-            prediction_id=prediction_id,
+            prediction_id=ending.prediction_id,
             status="done" if isinstance(outcome, Prediction) else "failed",
             prediction=outcome if isinstance(outcome, Prediction) else None,
             error=outcome if isinstance(outcome, ErrorDetail) else None,
         )
-        more: Item = {"request": request, "record": record}
+        more: Item = {"request": ending.request, "record": ending.record}
         if event is not None:
             more["event"] = event.model_dump_json()
-        item = {**self._item(state), **{name: value for name, value in more.items() if value}}
-        try:
-            self._table.put(item, expected={"status": "pending"})
-        except Conflict:
-            return False
-        return True
+        return {**self._item(state), **{name: value for name, value in more.items() if value}}
 
     def published(self, prediction_ids: Sequence[str]) -> None:
         """Note that monitoring was told of predictions."""

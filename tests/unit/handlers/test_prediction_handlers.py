@@ -121,6 +121,15 @@ class Consuming:
     def begin(self, records: Sequence[Received]) -> Batch:
         return Batch()
 
+    def consume_together(
+        self, records: Sequence[Received], pace: Pace, batch: Batch
+    ) -> dict[str, Outcome]:
+        known = [each for each in records if each.data.startswith(b"together")]
+        for each in known:
+            if each.data == b"together, untold":
+                batch.records[each.position] = "p2"
+        return {each.position: Outcome.MADE for each in known}
+
     def consume(self, record: Received, pace: Pace, batch: Batch) -> Outcome:
         self.records.append(record)
         if record.data == b"busy":
@@ -142,6 +151,7 @@ class Consuming:
         ([b"busy", b"busy"], ["0", "1"]),
         ([b"first", b"last"], []),
         ([b"first", b"untold"], ["1"]),
+        ([b"first", b"together", b"busy", b"together, untold"], ["2", "3"]),
     ],
 )
 def test_what_cannot_be_answered_now_is_handed_back_and_the_rest_is_not(

@@ -2,7 +2,10 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import boto3
 import pytest
@@ -10,6 +13,7 @@ from botocore.config import Config
 
 from tests.fakes.http import Scripted, serving
 from visionml.contracts.inference import (
+    BatchPrediction,
     ContainerPrediction,
     ErrorBody,
     ErrorDetail,
@@ -17,8 +21,11 @@ from visionml.contracts.inference import (
     PixelStatistics,
 )
 from visionml.errors import NotServing, RequestRefused, Unavailable, VisionmlError
-from visionml.serving.adapter import Inferred, infer
-from visionml.serving.payload import payload_of
+from visionml.imaging.header import Limits
+from visionml.serving.adapter import Inferred, infer, infer_together
+from visionml.serving.limits import RequestLimits
+from visionml.serving.payload import payload_of, payload_of_image
+from visionml.serving.requests import PartOfBody, media_type, parse
 
 ANSWER = ContainerPrediction(
     label="7", probability=0.9, probabilities={"7": 0.9, "1": 0.1}, model_version="run-1"
@@ -54,7 +61,8 @@ class Pauses:
         self.taken.append(seconds)
 
 
-def call(script: Scripted, *, pauses: Callable[[float], None], **more: object) -> Inferred:
+@contextmanager
+def runtime_of(script: Scripted) -> Iterator[Any]:
     runtime = boto3.client(
         "sagemaker-runtime",
         endpoint_url=script.url,
@@ -63,12 +71,29 @@ def call(script: Scripted, *, pauses: Callable[[float], None], **more: object) -
         aws_secret_access_key="secret",
         config=Config(retries={"mode": "standard", "total_max_attempts": 1}),
     )
-    settings = {"runtime": runtime, "endpoint": "the-endpoint", "sleep": pauses, **more}
     try:
-        image = payload_of(b"image bytes", "image/png", limit=100, read=str.encode)
-        return infer(image, **settings)  # type: ignore[arg-type]
+        yield runtime
     finally:
         runtime.close()
+
+
+def call(script: Scripted, *, pauses: Callable[[float], None], **more: object) -> Inferred:
+    with runtime_of(script) as runtime:
+        settings = {"runtime": runtime, "endpoint": "the-endpoint", "sleep": pauses, **more}
+        image = payload_of(b"image bytes", "image/png", limit=100, read=str.encode)
+        return infer(image, **settings)
+
+
+def call_together(script: Scripted, *images: bytes, **more: Any) -> list[Inferred | ErrorDetail]:
+    with runtime_of(script) as runtime:
+        return infer_together(
+            [payload_of_image(image) for image in images],
+            [f"p{number}" for number in range(len(images))],
+            runtime=runtime,
+            endpoint="the-endpoint",
+            sleep=Pauses(),
+            **more,
+        )
 
 
 def test_an_answer_becomes_a_prediction_of_the_variant_that_gave_it() -> None:
@@ -184,8 +209,62 @@ def test_an_answer_that_is_no_prediction_is_said_to_be_none() -> None:
         call(script, pauses=Pauses())
 
 
+def together(*entries: MonitoredPrediction | ErrorBody) -> tuple[int, dict[str, str], bytes]:
+    return 200, VARIANT, BatchPrediction(predictions=entries).model_dump_json().encode()
+
+
+TOLD = MonitoredPrediction(**ANSWER.model_dump(), statistics=SEEN, embedding="AAA=")
+NO_IMAGE = ErrorBody(error=ErrorDetail(code="unreadable", message="No image."))
+
+
+def test_several_images_are_one_invocation_and_each_is_its_own_prediction() -> None:
+    with serving(together(TOLD, NO_IMAGE, TOLD)) as script:
+        first, second, third = call_together(script, b"one", b"two", b"three", variant="ModelB")
+    assert isinstance(first, Inferred)
+    assert isinstance(third, Inferred)
+    assert second == NO_IMAGE.error
+    assert (first.prediction.prediction_id, third.event.prediction_id) == ("p0", "p2")
+    assert (first.event.statistics, first.event.embedding) == (SEEN, "AAA=")
+    assert first.event.image_sha256 == hashlib.sha256(b"one").hexdigest()
+    assert first.prediction.variant == "ModelB"
+    assert first.prediction.latency_ms == third.prediction.latency_ms > 0
+    ((_, headers, body),) = script.requests
+    parsed = parse(body, media_type(headers["content-type"]), RequestLimits())
+    opened = [each.open(Limits()) for each in parsed.items if isinstance(each, PartOfBody)]
+    assert [(each.image, each.claimed) for each in opened] == [
+        (b"one", None),
+        (b"two", None),
+        (b"three", None),
+    ]
+    assert headers["x-amzn-sagemaker-custom-attributes"] == "monitoring=true"
+    assert headers["x-amzn-sagemaker-target-variant"] == "ModelB"
+    assert "x-amzn-sagemaker-inference-id" not in headers
+
+
+def test_the_latency_of_images_that_went_together_is_shared_among_them() -> None:
+    began = time.perf_counter()
+    with serving(together(TOLD, TOLD, TOLD, TOLD)) as script:
+        answers = call_together(script, *[b"image"] * 4)
+    took = (time.perf_counter() - began) * 1e3
+    shares = [each.prediction.latency_ms for each in answers if isinstance(each, Inferred)]
+    assert len(shares) == 4
+    assert 0 < sum(shares) < took
+
+
+def test_an_endpoint_that_is_busy_is_asked_again_about_all_of_them() -> None:
+    with serving(model_error(429, "busy"), together(TOLD, TOLD)) as script:
+        assert len(call_together(script, b"one", b"two")) == 2
+    assert len(script.requests) == 2
+
+
+def test_an_answer_with_another_number_of_entries_is_nobodys() -> None:
+    with serving(together(TOLD)) as script, pytest.raises(Unavailable, match="other"):
+        call_together(script, b"one", b"two")
+
+
 @pytest.mark.parametrize(
-    "module", ["adapter", "client", "payload", "publisher", "statuses", "sticky", "uploads"]
+    "module",
+    ["adapter", "bundles", "client", "payload", "publisher", "statuses", "sticky", "uploads"],
 )
 def test_callers_load_nothing_heavy(module: str) -> None:
     program = (

@@ -7,12 +7,14 @@ import pytest
 
 from tests.fakes.consumer import MAXIMUM_AGE, World, consumed, request
 from tests.fakes.crashes import Crash, Crashing
-from visionml.contracts.inference import InferenceRequest
+from visionml.contracts.inference import ErrorDetail, InferenceRequest
 from visionml.contracts.stream import GivenUp
 from visionml.errors import NotServing, RequestRefused, Unavailable
+from visionml.local.shard_progress import Record
 from visionml.serving.consuming import LARGEST_BYTES, UNKNOWN_ATTEMPTS, Outcome
 from visionml.serving.failures import Received
 from visionml.serving.pace import Pace
+from visionml.serving.predictions import Ending
 
 CRASHES = range(12)
 """More than a record has steps."""
@@ -67,6 +69,116 @@ def test_the_crashes_reach_every_step(world: World) -> None:
     world.step = crashing = Crashing()
     world.consume(record)
     assert crashing.count == 10 < len(CRASHES)
+
+
+def records(world: World) -> list[Received]:
+    """Return those of two requests, the first one twice, of a bad image and of no request."""
+    contents = [asked(world, name).data for name in ("p1", "p2", "p1", "bad")]
+    return [
+        world.received(data, sequence=number)
+        for number, data in enumerate([*contents, b"no json"], start=1)
+    ]
+
+
+def bad(request: InferenceRequest) -> None:
+    if request.prediction_id == "bad":
+        raise RequestRefused("No image.", code="unreadable", status=400)
+
+
+def invoked(world: World, handed: list[Received]) -> list[str]:
+    """Hand records over as Lambda does, and return the sequence numbers that come back."""
+    batch = [Record(each.sequence, each.arrived.timestamp(), each.data) for each in handed]
+    failures = world.invoke("shard-0", batch)["batchItemFailures"]
+    return [each["itemIdentifier"] for each in failures]
+
+
+def test_a_batch_is_asked_for_settled_and_told_with_few_calls(world: World) -> None:
+    handed, steps = records(world), list[str]()
+    world.endpoint, world.step = bad, steps.append
+    world.bundles.size.note(1.0)
+    assert invoked(world, handed) == []
+    assert (world.invocations, world.asked) == (1, {"p1": 1, "p2": 1})
+    assert [each for each in steps if "together" in each] == ["put together", "has put together"]
+    assert steps.count("publish") == steps.count("remove") == 1
+    assert world.outcomes == {Outcome.MADE: 2, Outcome.FAILED: 2, Outcome.REPEATED: 1}
+    states = [world.predictions.get(name).status for name in ("p1", "p2", "bad")]
+    assert states == ["done", "done", "failed"]
+
+
+@pytest.mark.parametrize("fatal", range(18))
+def test_each_prediction_of_a_batch_is_written_and_told_once_whenever_the_consumer_ends(
+    world: World, fatal: int
+) -> None:
+    handed = records(world)
+    world.endpoint, world.step = bad, (crashing := Crashing(fatal))
+    world.bundles.size.note(1.0)
+    crashed = ""
+    try:
+        invoked(world, handed)
+    except Crash as crash:
+        crashed = str(crash)
+    crashing.fatal = None
+    again = invoked(world, handed) if crashed else []
+    assert again == []
+    assert invoked(world, handed) == []
+    for name in ("p1", "p2"):
+        kept = world.predictions.find(name)
+        assert kept
+        assert kept.state.prediction
+        assert (kept.state.status, kept.event) == ("done", None)
+    error = world.predictions.get("bad").error
+    assert error
+    assert error.code == "unreadable"
+    assert len(set(world.events)) == 2
+    twice = crashed in {"has published", "remove"}
+    assert len(world.events) == 2 * (2 if twice else 1)
+    assert bool(crashed) == (fatal < 17)
+
+
+def test_one_that_another_invocation_settled_leaves_the_rest_of_its_batch(world: World) -> None:
+    handed = records(world)
+
+    def overtaken(request: InferenceRequest) -> None:
+        if request.prediction_id == "p2" and world.predictions.get("p2").status == "pending":
+            late = ErrorDetail(code="late", message="Too late.")
+            world.predictions.settle(Ending("p2", late))
+
+    world.endpoint = overtaken
+    assert invoked(world, handed[:2]) == []
+    assert world.outcomes == {Outcome.MADE: 1, Outcome.REPEATED: 1}
+    assert world.predictions.get("p2").status == "failed"
+    assert len(world.events) == 1
+
+
+def test_a_table_that_is_busy_while_a_batch_is_settled_costs_no_second_inference(
+    world: World,
+) -> None:
+    handed, busy = records(world), [Unavailable("The table is busy.")] * 3
+
+    def step(what: str) -> None:
+        if what == "put together" and busy:
+            raise busy.pop()
+
+    world.step = step
+    assert invoked(world, handed[:2]) == []
+    assert (busy, world.asked) == ([], {"p1": 1, "p2": 1})
+
+
+def test_an_image_that_fails_its_whole_invocation_fails_alone(world: World) -> None:
+    handed = records(world)[:2]
+
+    def endpoint(request: InferenceRequest) -> None:
+        if request.prediction_id == "p2":
+            raise ValueError("a fault")
+
+    world.endpoint = endpoint
+    for _ in range(UNKNOWN_ATTEMPTS - 1):
+        assert invoked(world, handed) == ["2"]
+    assert invoked(world, handed) == []
+    assert world.predictions.get("p1").status == "done"
+    error = world.predictions.get("p2").error
+    assert error
+    assert error.code == "internal"
 
 
 def test_a_replayed_request_costs_no_inference_and_no_event(world: World) -> None:
@@ -283,7 +395,7 @@ def test_who_is_overtaken_by_another_invocation_leaves_its_answer(world: World) 
         twin = World()
         twin.table, twin.predictions = world.table, world.predictions
         made = twin.consumer.infer(request("p1", world.clock))
-        assert world.predictions.settle("p1", made.prediction, event=None)
+        assert world.predictions.settle(Ending("p1", made.prediction))
 
     world.endpoint = overtaken
     assert world.consume(record) is Outcome.REPEATED

@@ -8,7 +8,7 @@ from urllib3.filepost import encode_multipart_formdata
 from visionml.errors import RequestRefused
 from visionml.imaging.header import Limits
 from visionml.serving.limits import RequestLimits
-from visionml.serving.multipart import boundary, split
+from visionml.serving.multipart import boundary, join, split
 from visionml.serving.requests import MediaType, Reference, media_type, parse
 
 MOST = 4
@@ -42,6 +42,14 @@ def test_what_http_libraries_build_is_read(contents: list[bytes]) -> None:
     found = [each.open(Limits()) for each in parsed.items if not isinstance(each, Reference)]
     assert [each.image for each in found] == contents
     assert {each.claimed for each in found} == {"png"}
+
+
+@given(st.lists(st.binary(max_size=200), min_size=1, max_size=MOST))
+def test_what_was_joined_is_split_into_the_same(contents: list[bytes]) -> None:
+    body, header = join(contents)
+    parsed = parse(body, media_type(header), RequestLimits(batch=MOST))
+    found = [each.open(Limits()) for each in parsed.items if not isinstance(each, Reference)]
+    assert [(each.image, each.claimed) for each in found] == [(each, None) for each in contents]
 
 
 PIECES = st.sampled_from([b"--b", b"\r\n", b"\r\n--b", b"--", b"x"])

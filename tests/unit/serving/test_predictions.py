@@ -14,7 +14,7 @@ from visionml.contracts.inference import (
 from visionml.errors import Conflict, RequestRefused
 from visionml.serving.deferred import submit
 from visionml.serving.payload import Payload
-from visionml.serving.predictions import Kept, Predictions
+from visionml.serving.predictions import Ending, Kept, Predictions
 from visionml.serving.uploads import Uploaded
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -50,8 +50,8 @@ def test_a_prediction_is_pending_until_it_is_settled_and_that_happens_once(
     predictions: Predictions,
 ) -> None:
     assert predictions.accept("p1") == predictions.get("p1")
-    assert predictions.settle("p1", PREDICTION)
-    assert not predictions.settle("p1", ErrorDetail(code="late", message="Too late."))
+    assert predictions.settle(Ending("p1", PREDICTION))
+    assert not predictions.settle(Ending("p1", ErrorDetail(code="late", message="Too late.")))
     found = predictions.get("p1")
     assert (found.status, found.prediction, found.error) == ("done", PREDICTION, None)
     with pytest.raises(Conflict):
@@ -96,7 +96,7 @@ def test_an_image_in_s3_stays_where_it_is_and_strange_addresses_are_refused(
 
 def test_what_monitoring_is_to_be_told_is_kept_until_it_was(predictions: Predictions) -> None:
     predictions.accept("p1")
-    assert predictions.settle("p1", PREDICTION, event=EVENT, request="print", record="shard:1")
+    assert predictions.settle(Ending("p1", PREDICTION, EVENT, "print", "shard:1"))
     kept = predictions.find("p1")
     assert kept
     assert (kept.event, kept.request, kept.record) == (EVENT, "print", "shard:1")
@@ -109,10 +109,44 @@ def test_what_monitoring_is_to_be_told_is_kept_until_it_was(predictions: Predict
 def test_only_a_failed_prediction_is_opened_again(predictions: Predictions) -> None:
     predictions.accept("p1")
     assert not predictions.reopen("p1")
-    predictions.settle("p1", ErrorDetail(code="late", message="Too late."), request="print")
+    predictions.settle(Ending("p1", ErrorDetail(code="late", message="Too late."), request="print"))
     assert predictions.reopen("p1")
     assert predictions.find("p1") == Kept(predictions.get("p1"))
     assert predictions.get("p1").status == "pending"
-    assert predictions.settle("p1", PREDICTION)
+    assert predictions.settle(Ending("p1", PREDICTION))
     assert not predictions.reopen("p1")
     assert not predictions.reopen("p2")
+
+
+def test_several_are_settled_together_and_one_that_was_already_changes_no_other(
+    predictions: Predictions,
+) -> None:
+    for name in ("p1", "p2", "p3"):
+        predictions.accept(name)
+    late = ErrorDetail(code="late", message="Too late.")
+    predictions.settle(Ending("p2", late))
+    endings = [
+        Ending("p1", PREDICTION, EVENT, "print", "shard:1"),
+        Ending("p2", PREDICTION),
+        Ending("p3", late),
+        Ending("p4", PREDICTION),
+    ]
+    assert predictions.settle_all(endings) == [True, False, True, False]
+    assert predictions.settle_all(endings[:1]) == [False]
+    kept = predictions.find("p1")
+    assert kept
+    assert (kept.event, kept.request, kept.record) == (EVENT, "print", "shard:1")
+    assert [predictions.get(f"p{number}").status for number in (1, 2, 3)] == [
+        "done",
+        "failed",
+        "failed",
+    ]
+    assert predictions.find("p4") is None
+
+
+def test_more_than_a_transaction_takes_are_settled_all_the_same(predictions: Predictions) -> None:
+    names = [f"p{number}" for number in range(230)]
+    for name in names:
+        predictions.accept(name)
+    assert predictions.settle_all([Ending(name, PREDICTION) for name in names]) == [True] * 230
+    assert {predictions.get(name).status for name in names} == {"done"}

@@ -65,6 +65,9 @@ class RequestConsumer(Construct):
                 events_stream=names.events_stream,
                 failures_queue=f"https://sqs.{stack.region}.{stack.url_suffix}/{queue}",
                 concurrency=stream.concurrency,
+                images_per_invocation=stream.images_per_invocation,
+                # that images go together must not ring the alarm on how long invocations take
+                invocation_milliseconds=self._settings.alarms.latency_average_ms // 2,
                 patience_seconds=stream.patience_seconds,
                 maximum_age_seconds=stream.maximum_age_seconds,
             ),
