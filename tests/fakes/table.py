@@ -58,6 +58,10 @@ class MemoryTable:
         for item in items:
             self.put(item)
 
+    def put_some(self, items: Sequence[Item]) -> list[Item]:
+        self.put_all(items)
+        return []
+
     def put_and_count(
         self, item: Item, *, counter: Item, numbers: Mapping[str, int], facts: Mapping[str, Any]
     ) -> None:

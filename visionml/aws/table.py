@@ -86,6 +86,17 @@ class Table:
             for item in items:
                 batch.put_item(Item=_stored(item))
 
+    def put_some(self, items: Sequence[Item]) -> list[Item]:
+        """Write up to 25 items of different keys, each on its own; return those left over.
+
+        A busy table leaves some over, which are to be written again after a while.
+        """
+        writes: Any = {self.name: [{"PutRequest": {"Item": _stored(item)}} for item in items]}
+        with translated(f"write to the table {self.name}"):
+            answer = self._table.meta.client.batch_write_item(RequestItems=writes)
+        left = answer.get("UnprocessedItems", {}).get(self.name, [])
+        return [_plain(each["PutRequest"]["Item"]) for each in left if "PutRequest" in each]
+
     def put_and_count(
         self, item: Item, *, counter: Item, numbers: Mapping[str, int], facts: Mapping[str, Any]
     ) -> None:

@@ -364,6 +364,8 @@ class BatchJobEnvironment(Environment):
     concurrency: int = 16
     """Reads, and invocations, that are under way at once."""
     images_per_invocation: int = 8
+    vcpus: int = 1
+    """On which the method ``model`` predicts."""
     upload_limit_bytes: int = 10 * 1024 * 1024
     patience_seconds: int = 900
     """How long what is busy or down is waited for, since it last answered."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 from json import JSONEncoder
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,20 +52,23 @@ def content(
     which holds the statistics of its `pixels` (height, width, 3), which come from `source`, and
     its `embedding` (features,).
     """
-    ranked = nlargest(options.top, zip(shares.tolist(), record.classes, strict=True), key=_SHARE)
-    plain = _json(
-        {
-            "label": ranked[0][1],
-            "probability": ranked[0][0],
-            "probabilities": {name: share for share, name in ranked},
-            "model_version": record.version,
-        }
-    )
+    plain = _json(fields(record, shares, top=options.top))
     if not options.monitoring:
         return plain.encode()
     packed_embedding = "null" if embedding is None else f'"{_packed(embedding)}"'
     measured = statistics.describe(pixels, source)
     return (plain[:-1] + _MORE % (*measured, _entropy(shares), packed_embedding)).encode()
+
+
+def fields(record: ModelRecord, shares: NDArray[np.float32], *, top: int) -> dict[str, Any]:
+    """Return the fields of a `ContainerPrediction` from an image's probabilities (classes,)."""
+    ranked = nlargest(top, zip(shares.tolist(), record.classes, strict=True), key=_SHARE)
+    return {
+        "label": ranked[0][1],
+        "probability": ranked[0][0],
+        "probabilities": {name: share for share, name in ranked},
+        "model_version": record.version,
+    }
 
 
 def batch(entries: Iterable[bytes]) -> bytes:

@@ -25,11 +25,14 @@ class Pace:
         self,
         *,
         seconds: float,
+        renewed: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        """Wait for `seconds` in all; where it is `renewed`, since the last answer."""
         self._clock, self._sleep, self._chance = clock, sleep, chance
+        self._seconds, self._renewed = seconds, renewed
         self._until = clock() + seconds
         self._hold = 0.0
         self._streak = 0
@@ -68,6 +71,8 @@ class Pace:
     def good(self) -> None:
         """Take that somebody was answered."""
         self._streak = 0
+        if self._renewed:
+            self._until = self._clock() + self._seconds
 
     def patiently(self, work: Callable[[], _Result]) -> _Result:
         """Do `work` until it succeeds.

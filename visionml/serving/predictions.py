@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from visionml.aws.table import Item, Table
 from visionml.contracts.inference import (
@@ -61,7 +61,7 @@ class Predictions:
     def accept(self, prediction_id: str) -> PredictionState:
         """Note that somebody will collect a prediction."""
         state = PredictionState(prediction_id=prediction_id, status="pending")
-        self._table.put(self._item(state), expected={"PK": None})
+        self._table.put(self.item(state), expected={"PK": None})
         return state
 
     def get(self, prediction_id: str) -> PredictionState:
@@ -139,7 +139,7 @@ class Predictions:
         more: Item = {"request": ending.request, "record": ending.record}
         if event is not None:
             more["event"] = event.model_dump_json()
-        return {**self._item(state), **{name: value for name, value in more.items() if value}}
+        return {**self.item(state), **{name: value for name, value in more.items() if value}}
 
     def published(self, prediction_ids: Sequence[str]) -> None:
         """Note that monitoring was told of predictions."""
@@ -182,7 +182,8 @@ class Predictions:
             return False
         return True
 
-    def _item(self, state: PredictionState) -> dict[str, Any]:
+    def item(self, state: PredictionState) -> Item:
+        """Return what the table holds of a prediction, for those who write many at once."""
         return {
             **state.model_dump(mode="json", exclude_none=True),
             "PK": _partition(state.prediction_id),

@@ -1,4 +1,4 @@
-"""The image that prepares, trains, evaluates and serves."""
+"""The image that prepares, trains, evaluates, serves and runs batches."""
 
 import ast
 import os
@@ -18,7 +18,7 @@ def test_the_image_runs_the_versions_that_are_tested_here(package: str) -> None:
     assert PINS[package].partition("+")[0] == version(package).partition("+")[0]
 
 
-@pytest.mark.parametrize("command", ["evaluate", "prepare", "train"])
+@pytest.mark.parametrize("command", ["batch", "evaluate", "prepare", "train"])
 def test_a_command_is_executable_and_calls_one_function(command: str) -> None:
     path = IMAGE / "bin" / command
     tree = ast.parse(path.read_text())
