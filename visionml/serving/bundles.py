@@ -7,6 +7,7 @@ go together follows from how long they took before.
 
 import contextlib
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +69,7 @@ class Bundles:
         What fails for other reasons is missing, so that it can be asked for again, one by one: an
         image that ends the container takes the others of its invocation with it.
         """
-        work = _Work()
+        work = _Work(most=math.ceil(len(requests) / self.threads))
         for request in requests:
             work.add(request, self.variant(request.caller))
         found: Found = {}
@@ -130,6 +131,8 @@ class Bundles:
 class _Work:
     """Requests by variant, from which several threads take."""
 
+    most: int
+    """At once, so that there is something for each thread."""
     _waiting: dict[str | None, list[InferenceRequest]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -138,6 +141,7 @@ class _Work:
 
     def next(self, most: int) -> tuple[str | None, list[InferenceRequest]] | None:
         """Return a variant and up to `most` of its requests, None when there are no more."""
+        most = min(most, self.most)
         with self._lock:
             for variant, requests in self._waiting.items():
                 if requests:

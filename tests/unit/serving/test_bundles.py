@@ -1,5 +1,6 @@
 """Several images in one invocation: who is asked about together, and what failures mean."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -89,6 +90,12 @@ def test_images_go_together_as_many_as_one_invocation_takes(endpoint: Endpoint) 
     found = endpoint.bundles().infer(requests(20), pace())
     assert list(found) == [f"p{number}" for number in range(20)]
     assert [len(names) for _, names in endpoint.asked] == [8, 8, 4]
+
+
+def test_what_is_little_is_spread_over_all_threads(endpoint: Endpoint) -> None:
+    found = dataclasses.replace(endpoint.bundles(), threads=4).infer(requests(20), pace())
+    assert [len(names) for _, names in endpoint.asked] == [5, 5, 5, 5]
+    assert len(found) == 20
 
 
 def test_callers_are_answered_by_their_own_variant(endpoint: Endpoint) -> None:
