@@ -376,3 +376,43 @@ class BatchChild(Environment):
 
     aws_batch_job_array_index: int = 0
     aws_batch_job_attempt: int = 1
+
+
+class BatchPlannerEnvironment(HandlerEnvironment):
+    """``handlers/batch_planner.py``: gives a run to an execution and says what is left of it."""
+
+    results_bucket: str
+    raw_bucket: str
+    images_bucket: str
+    resource_prefix: str
+    batch: str
+    """JSON of ``BatchSettings``."""
+
+
+class BatchSummariserEnvironment(HandlerEnvironment):
+    """``handlers/batch_summariser.py``: counts what came of a run."""
+
+    results_bucket: str
+
+
+class BaselineMakerEnvironment(HandlerEnvironment):
+    """``monitoring/baseline_maker.py``: makes what a version is watched against."""
+
+    resource_prefix: str
+    datasets_bucket: str
+    models_bucket: str
+    baseline_images: int
+    false_alarm_rate: float
+
+
+class DriftWatcherEnvironment(HandlerEnvironment):
+    """``monitoring/drift_watcher.py``: looks at the answers of the last hours."""
+
+    resource_prefix: str
+    endpoint_name: str
+    models_bucket: str
+    results_bucket: str
+    delay_seconds: int
+    """How long events may be on their way to the results bucket."""
+    drift: str
+    """JSON of ``DriftSettings``."""

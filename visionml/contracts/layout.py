@@ -7,19 +7,22 @@ bucket ``datasets``   ``manifests/{dataset}/{version}/`` manifest.jsonl, dataset
                       refused.jsonl, objects.manifest, forgotten/{sha256}.json;
                       ``prepared/{dataset}/{version}/{size}/{job}/{split}/part-*.npy|.jsonl``
 bucket ``models``     ``runs/{run}/`` output/JOB/output/model.tar.gz, checkpoints/,
-                      evaluation/report.json
+                      evaluation/report.json;
+                      ``monitoring/{version}/`` baseline.npz, baseline.json
 bucket ``images``     ``uploads/`` whatever is sent, until intake has looked;
                       ``quarantine/{image}`` and ``quarantine/{image}.reason.json``;
                       ``accepted/{image}.{format}``, clean, until the detector has looked;
                       ``cats/``, ``dogs/``, ``others/``; ``previews/{size}/{image}.jpg``
 bucket ``results``    the tables of `visionml.contracts.tables` by ``date=``; ``events-errors/``
                       what did not fit them; ``shared/{folder}/`` what people put there for a
-                      crawler; ``queries/`` Athena's results, for a week
+                      crawler; ``queries/`` Athena's results, for a week;
+                      ``monitoring/{version}/{variant}/`` reports on drift, as JSON and as pages
 bucket ``originals``  ``{image}``, as sent, where redaction keeps what it has hidden
 ====================  ===========================================================
 """
 
 import re
+from datetime import UTC, datetime
 
 MANIFEST = "manifest.jsonl"
 DATASET_RECORD = "dataset.json"
@@ -38,6 +41,9 @@ PREVIEWS = "previews/"
 EVENT_ERRORS = "events-errors/"
 SHARED = "shared/"
 QUERY_RESULTS = "queries/"
+
+MONITORING = "monitoring/"
+"""The prefix of baselines in the models bucket, and of reports on drift in the results bucket."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _NAME_CHARACTERS = 100
@@ -107,6 +113,24 @@ def run_checkpoints(run_id: str) -> str:
 def run_evaluation(run_id: str) -> str:
     """Return the prefix of a run's evaluation report."""
     return f"runs/{run_id}/evaluation"
+
+
+def baseline(version: str, ending: str) -> str:
+    """Return the key in the models bucket of what a version is watched against."""
+    return f"{MONITORING}{version}/baseline{ending}"
+
+
+def drift_reports(version: str, variant: str) -> str:
+    """Return the prefix in the results bucket of the reports on a version's answers."""
+    return f"{MONITORING}{version}/{variant}/"
+
+
+def drift_report(version: str, variant: str, moment: datetime, ending: str) -> str:
+    """Return the key in the results bucket of the report on a window that ended at a moment.
+
+    The keys of one version and variant sort by time.
+    """
+    return f"{drift_reports(version, variant)}{moment.astimezone(UTC):%Y-%m-%dT%H%M%SZ}{ending}"
 
 
 def quarantined(image_id: str) -> str:

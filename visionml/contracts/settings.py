@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from visionml.contracts.batch import LARGEST_ARRAY, BatchMethod
 from visionml.contracts.dataset import DatasetName
 from visionml.contracts.detector import DetectorRules
 from visionml.contracts.gates import Gates, Share
@@ -54,6 +55,9 @@ class TrainingSettings(_Record):
     schedule_hours: Positive = 24
     on_dataset_ready: bool = False
     """Train whenever a version of the dataset above, or of any where none is named, is ready."""
+    on_drift: bool = False
+    """Train on the newest version of the serving model's dataset when its answers drift; what
+    comes of it passes the gates like any other, and is approved like any other."""
     architecture: str = "small-cnn"
     image_size: Annotated[int, Field(ge=SMALLEST_IMAGE_SIZE, le=LARGEST_IMAGE_SIZE)] | None = None
     """None for the architecture's own."""
@@ -175,6 +179,8 @@ class AlarmSettings(_Record):
     delivery_age_seconds: Annotated[int, Field(ge=1000)] = 1800
     """How long events of answers may wait for their delivery to S3; Firehose gathers them for
     ``analytics.buffer_seconds``, 900 at most."""
+    accuracy: Share = 0.9
+    """Below it, by the truths that were told, a model needs to be looked at."""
     email: str | None = None
 
 
@@ -228,6 +234,47 @@ class StreamSettings(_Record):
     """How long after its arrival a request may be answered; then it has failed."""
 
 
+class BatchSettings(_Record):
+    """Runs over many images at once, and the machines that they get."""
+
+    schedule_hours: Annotated[int, Field(ge=0, le=168)] = 24
+    """How often the images of the day before are predicted; 0 for never by itself."""
+    method: BatchMethod = "endpoint"
+    """Of the runs that nobody starts by hand."""
+    images_per_part: Annotated[int, Field(ge=1, le=50_000)] = 2_000
+    """What one job reads: it is done anew, as a whole, when that job is lost."""
+    parts_per_group: Annotated[int, Field(ge=1, le=LARGEST_ARRAY)] = 1_000
+    """How many parts are one array job."""
+    inline_groups: Annotated[int, Field(ge=1, le=40)] = 40
+    """With more groups than these a Distributed Map runs them; inline ones take 40 at once."""
+    maximum_vcpus: Positive = 64
+    """Of all jobs together, on spot instances and on others each."""
+    job_vcpus: Annotated[int, Field(ge=1, le=96)] = 2
+    job_memory_mb: Annotated[int, Field(ge=512, le=393_216)] = 4_096
+    spot: bool = True
+    """Ask for spot instances first; others follow where there are none."""
+    instance_types: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9]+)?$")], ...],
+        BeforeValidator(_items),
+        Field(min_length=1),
+    ] = ("m6i", "m5", "c6i", "c5")
+    """Types or whole families of EC2: the more there are, the likelier are spot instances."""
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 16
+    """How many images a job reads, and how many invocations it makes, at once."""
+    images_per_invocation: Annotated[int, Field(ge=1, le=64)] = 8
+    patience_seconds: Annotated[int, Field(ge=1, le=3_600)] = 900
+    """How long a job waits for an endpoint that is busy or down before it is tried anew."""
+    timeout_seconds: Annotated[int, Field(ge=60, le=86_400)] = 3_600
+    """Of one try at a part."""
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    """How often a part is tried in one go."""
+    write_table: bool = True
+    """Keep each prediction in the table that callers collect theirs from, too."""
+    transform_instance_type: InstanceType = "ml.m5.xlarge"
+    transform_instances: Positive = 1
+    """Of a run by SageMaker Batch Transform."""
+
+
 class AnalyticsSettings(_Record):
     """The delivery of events to S3, and the queries on them."""
 
@@ -237,6 +284,29 @@ class AnalyticsSettings(_Record):
     """How much it gathers at most; what becomes Parquet needs 64 at least."""
     scanned_bytes_limit: Annotated[int, Field(ge=10_000_000)] = 10 * 1024**3
     """How much a query may read; Athena takes no limit below 10 MB."""
+
+
+class DriftSettings(_Record):
+    """How the answers in production are watched."""
+
+    window_hours: Annotated[int, Field(ge=1, le=168)] = 1
+    """The answers of so many hours are looked at, every hour."""
+    false_alarm_rate: Annotated[float, Field(gt=0, le=0.2)] = 0.01
+    """The share of windows without drift that a report may call drifted."""
+    alarm_reports: Positive = 2
+    """So many drifted reports..."""
+    of_reports: Positive = 3
+    """...of so many are an alarm."""
+    baseline_images: Annotated[int, Field(ge=100, le=100_000)] = 5_000
+    """How many images of the training and validation data a baseline is made of at most."""
+    truth_days: Annotated[int, Field(ge=1, le=30)] = 7
+    """Of the answers of so many days accuracy is counted, as truths are told."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "DriftSettings":
+        if self.alarm_reports > self.of_reports:
+            raise ValueError("alarm_reports is larger than of_reports: there would be no alarm")
+        return self
 
 
 class ImageSettings(_Record):
@@ -321,6 +391,8 @@ class Settings(_Record):
     cost_center: str = "ml-platform"
     retain_data: bool = False
     private_network: bool = False
+    permissions_boundary: Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::")] | None = None
+    """The ARN of an account's own policy that bounds every role; None for the platform's."""
     lambda_architecture: Literal["arm64", "x86_64"] = "arm64"
     images_per_day: Positive = 500_000
     predictions_per_day: Positive = 100_000
@@ -330,6 +402,8 @@ class Settings(_Record):
     retention: RetentionSettings = RetentionSettings()
     stream: StreamSettings = StreamSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
+    drift: DriftSettings = DriftSettings()
+    batch: BatchSettings = BatchSettings()
     images: ImageSettings = ImageSettings()
     intake: IntakeSettings = IntakeSettings()
     redaction: RedactionSettings = RedactionSettings()
@@ -344,6 +418,8 @@ class Settings(_Record):
             raise ValueError("serving.minimum_instances is larger than serving.maximum_instances")
         if not serving.minimum_instances <= serving.initial_instances <= serving.maximum_instances:
             raise ValueError("serving.initial_instances lies outside minimum and maximum_instances")
+        if self.batch.job_vcpus > self.batch.maximum_vcpus:
+            raise ValueError("batch.job_vcpus is larger than batch.maximum_vcpus: no job would run")
         if self.stream.retry_attempts * self.stream.patience_seconds < (
             self.stream.maximum_age_seconds
         ):

@@ -1,4 +1,4 @@
-"""Starts a training run on a schedule or when a dataset version is ready."""
+"""Starts a training run on a schedule, when a dataset version is ready, or on drift."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 

@@ -8,7 +8,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionml.contracts.dataset import DatasetName, DatasetRecord
-from visionml.contracts.events import DATASET_READY, DATASET_SOURCE, DatasetReady
+from visionml.contracts.events import (
+    DATASET_READY,
+    DATASET_SOURCE,
+    DRIFT_DETECTED,
+    MONITORING_SOURCE,
+    DatasetReady,
+    DriftDetected,
+)
 from visionml.contracts.model import default_image_size
 from visionml.contracts.training import TrainingRequest, new_run_id
 from visionml.errors import InvalidInput
@@ -37,7 +44,7 @@ def request_of(
     Raises
     ------
     InvalidInput
-        The event is neither a schedule's nor a dataset's, or says too little.
+        The event is none of a schedule, a dataset and a drift, or says too little.
     NotFound
         The dataset has no version.
     """
@@ -46,6 +53,11 @@ def request_of(
             ready = DatasetReady.model_validate(event["detail"])
             name, version, moment = ready.dataset, ready.version, ready.created
             cause = f"{name}@{version}"
+        elif (event["source"], event["detail-type"]) == (MONITORING_SOURCE, DRIFT_DETECTED):
+            drift = DriftDetected.model_validate(event["detail"])
+            record = latest(drift.dataset)
+            name, version = record.dataset, record.version
+            moment, cause = drift.time, drift.report_id
         elif event["source"] == "aws.events" and template.dataset:
             record = latest(template.dataset)
             name, version = record.dataset, record.version

@@ -49,6 +49,15 @@ def test_all_events_about_one_dataset_version_are_one_run() -> None:
     assert request("dataset_ready", detail=detail).run_id != again.run_id
 
 
+def test_drift_trains_on_the_newest_version_of_the_models_dataset_once() -> None:
+    made = request("drift", template=TEMPLATE.model_copy(update={"dataset": None}))
+    assert (made.dataset, made.dataset_version) == ("digits", "newest")
+    assert made.run_id.startswith("run-20261120-110000-")
+    assert request("drift", id="delivered twice").run_id == made.run_id
+    detail = {**events.load("run_starter.drift")["detail"], "report_id": "another"}
+    assert request("drift", detail=detail).run_id != made.run_id
+
+
 def test_without_a_size_the_images_are_as_large_as_the_architecture_says() -> None:
     template = TEMPLATE.model_copy(update={"architecture": "resnet18", "image_size": None})
     assert request("schedule", template=template).image_size == 224
@@ -69,6 +78,7 @@ def test_a_schedule_trains_on_the_newest_version() -> None:
         {"source": "aws.events", "time": "noon"},
         {"source": "visionml.dataset", "detail": {"dataset": "digits"}},
         {"source": "visionml.dataset", "detail": None},
+        {"source": "visionml.monitoring", "detail": {"dataset": "digits"}},
     ],
 )
 def test_other_events_start_nothing(changes: dict[str, Any]) -> None:
