@@ -54,13 +54,13 @@ class Finding(_Record):
 
     detector: Detector
     name: str
-    """``brightness``, ``embedding:3``, ``class:cat``, ``entropy``, ``distance``..."""
+    """``brightness``, ``direction 3, like sharpness``, ``class cat``, ``prediction entropy``..."""
     test: str
     """How it was compared."""
     score: float
     """0 and more; comparable within one test only."""
-    threshold: float
-    """At or above which it counts as moved."""
+    threshold: float | None
+    """At or above which it counts as moved, were it the only one; None where resamples decide."""
     p_value: float
     """How likely a score as large is without drift."""
     corrected: float
@@ -180,7 +180,7 @@ class Persistence(_Record):
     of: int
     drifted: int
     since: AwareDatetime | None
-    """The first report of the drift that goes on; None while the newest tested one is quiet."""
+    """The first report of this drift: `of` quiet ones in a row end it. None without any."""
     untested: int
     """Reports since the newest tested one: silence that is no sign of health."""
 
