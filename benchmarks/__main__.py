@@ -38,6 +38,8 @@ MEASUREMENTS = (
     intake.intake_burst,
     intake.intake_burst_memory,
     stream.stream_throughput,
+    stream.stream_throughput_photographs,
+    stream.stream_burst_drain_seconds,
     training.training_loop,
     jobs.control_plane_overhead,
     rollback.rollback_seconds,
@@ -65,6 +67,8 @@ def main() -> int:
             f"{peer.name} {'not installed' if peer.ratio is None else f'{peer.ratio:.2f}x'}"
             for peer in row.peers
         )
+        if row.error is not None:
+            peers = f"predicted {row.predicted:,.4g} ({row.error:+.0%})"
         table.add_row(row.name, f"{row.value:,.4g}", row.unit, share, peers)
     console.print(table)
     console.print(f"Written to {report.write(Path('runs/bench'))}", highlight=False)

@@ -52,6 +52,15 @@ class Row(BaseModel):
     limit_ratio: float | None = None
     """How close to the limit ours is; 1 is at the limit."""
     peers: list[Peer] = []
+    predicted: float | None = None
+    """What a model said before it was measured."""
+
+    @property
+    def error(self) -> float | None:
+        """By how much the prediction was wrong, as a share of what was measured."""
+        if self.predicted is None or not self.value:
+            return None
+        return round(self.predicted / self.value - 1, 3)
 
 
 class Report(BaseModel):

@@ -215,7 +215,7 @@ class StreamSettings(_Record):
     minimum_shards: Positive = 2
     enhanced_fan_out: bool = False
     """Read requests by a registered consumer, with a throughput of its own."""
-    batch: Annotated[int, Field(ge=1, le=100)] = 20
+    batch: Annotated[int, Field(ge=1, le=100)] = 64
     """How many requests the consumer is handed at most."""
     window_seconds: Annotated[int, Field(ge=0, le=300)] = 0
     """How long a batch may wait to be filled."""

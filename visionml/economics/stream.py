@@ -33,7 +33,7 @@ class Reading:
 
     shards: int = 2
     parallelization_factor: int = 1
-    batch: int = 20
+    batch: int = 64
     concurrency: int = 4
     images_per_invocation: int = 8
     call_seconds: float = CALL_SECONDS

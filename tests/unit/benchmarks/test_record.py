@@ -32,3 +32,9 @@ def test_a_report_is_written_under_its_time_and_as_the_latest(tmp_path: Path) ->
     assert latest == json.loads(path.read_text())
     assert latest["rows"][0]["name"] == "start"
     assert latest["machine"]["cores"] >= 1
+
+
+def test_a_prediction_is_told_with_its_error() -> None:
+    measured = row("drain", "s", {"ours": [8.0]})
+    assert measured.error is None
+    assert measured.model_copy(update={"predicted": 10.0}).error == 0.25

@@ -65,7 +65,7 @@ def test_the_slowest_of_shards_consumer_and_endpoint_sets_the_pace() -> None:
         Endpoint(10_000, 1e-4)
     ) == pytest.approx(2000)
     seconds = reading.batch_seconds(LARGE.image_seconds)
-    assert reading.rate(LARGE) == pytest.approx(2 * 20 / seconds)
+    assert reading.rate(LARGE) == pytest.approx(2 * reading.batch / seconds)
 
 
 def test_images_that_go_together_make_a_batch_faster() -> None:
