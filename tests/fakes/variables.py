@@ -71,6 +71,11 @@ VARIABLES = {
     "REDACTION": "{}",
     "RECORDS_DAYS": "730",
     "DETECTOR_RULES": "{}",
+    "BATCH": "{}",
+    "BASELINE_IMAGES": "5000",
+    "FALSE_ALARM_RATE": "0.01",
+    "DELAY_SECONDS": "420",
+    "DRIFT": "{}",
     "RUN_TEMPLATE": '{"dataset":"digits","architecture":"small-cnn","image_size":32,'
     '"hyperparameters":{}}',
 }

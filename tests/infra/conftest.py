@@ -18,7 +18,16 @@ from visionml.contracts import settings  # noqa: E402
 from visionml.contracts.settings import Settings  # noqa: E402
 
 Resource = dict[str, Any]
-STACKS = ("Storage", "Network", "Monitoring", "Analytics", "Intake", "Training", "Serving")
+STACKS = (
+    "Storage",
+    "Network",
+    "Monitoring",
+    "Analytics",
+    "Intake",
+    "Training",
+    "Serving",
+    "Batch",
+)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
     "answer_keeper": records.AnswerKeeperEnvironment,
     "approval_requester": records.ApprovalEnvironment,
     "approval_resolver": records.ApprovalEnvironment,
+    "batch_planner": records.BatchPlannerEnvironment,
+    "batch_summariser": records.BatchSummariserEnvironment,
     "cache_clearer": records.CacheClearerEnvironment,
     "candidate_chooser": records.CandidateChooserEnvironment,
     "challenger_scaler": records.ChallengerScalerEnvironment,

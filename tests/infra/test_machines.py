@@ -87,7 +87,7 @@ def request_(training: dict[str, Any]) -> dict[str, Any]:
     return complete
 
 
-@pytest.mark.parametrize("stack", ["Training", "Serving", "Intake"])
+@pytest.mark.parametrize("stack", ["Training", "Serving", "Intake", "Batch"])
 def test_every_state_is_reached_and_leads_somewhere(environment: Synthesised, stack: str) -> None:
     machine = definition(environment, stack)
     states = machine["States"]
@@ -102,7 +102,7 @@ def test_every_state_is_reached_and_leads_somewhere(environment: Synthesised, st
     assert targets == set(states)
 
 
-@pytest.mark.parametrize("stack", ["Training", "Serving"])
+@pytest.mark.parametrize("stack", ["Training", "Serving", "Batch"])
 def test_every_task_has_a_limit_a_backoff_and_a_way_out(
     environment: Synthesised, stack: str
 ) -> None:
@@ -110,7 +110,12 @@ def test_every_task_has_a_limit_a_backoff_and_a_way_out(
     states = machine["States"].values()
     tasks = [each for each in states if each["Type"] == "Task"]
     maps = [each for each in states if each["Type"] == "Map"]
-    mapped = [each for map_ in maps for each in map_["ItemProcessor"]["States"].values()]
+    mapped = [
+        each
+        for map_ in maps
+        for each in map_["ItemProcessor"]["States"].values()
+        if each["Type"] == "Task"
+    ]
 
     for task in tasks + mapped:
         assert machine["TimeoutSeconds"] > task["TimeoutSeconds"]

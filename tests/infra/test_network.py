@@ -2,21 +2,46 @@ from tests.fakes.cloudformation import text
 from tests.infra.conftest import Synthesised
 from visionml.contracts.names import Names
 
-NEVER = ("AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::EIP")
+NEVER = ("AWS::EC2::NatGateway", "AWS::EC2::EIP")
 
 
-def test_nothing_leads_to_the_internet(environment: Synthesised) -> None:
+def test_nothing_leads_out_of_a_private_network_to_the_internet(environment: Synthesised) -> None:
     for kind in NEVER:
         assert environment.resources(kind) == {}
-    assert environment.properties("AWS::EC2::Route") == []
-    subnets = environment.properties("AWS::EC2::Subnet")
-    assert [subnet["MapPublicIpOnLaunch"] for subnet in subnets] == [False, False]
+    public = [each["MapPublicIpOnLaunch"] for each in environment.properties("AWS::EC2::Subnet")]
+    if environment.settings.private_network:
+        assert environment.resources("AWS::EC2::InternetGateway") == {}
+        assert environment.properties("AWS::EC2::Route") == []
+        assert public == [False, False]
+    else:
+        assert public == [False, False, True, True]
+
+
+def test_nothing_leads_into_the_network_of_batch_jobs(environment: Synthesised) -> None:
+    (resources, *_) = [
+        each["ComputeResources"]
+        for each in environment.properties("AWS::Batch::ComputeEnvironment")
+    ]
+    (group,) = resources["SecurityGroupIds"]
+    groups = environment.properties("AWS::EC2::SecurityGroup")
+
+    assert "Fn::ImportValue" in group
+    assert all("SecurityGroupIngress" not in each for each in groups)
+    (jobs,) = [each for each in groups if each["GroupName"] in names_of_job_groups(environment)]
+    (out,) = jobs["SecurityGroupEgress"]
+    assert (out["FromPort"], out["ToPort"]) == (443, 443)
+
+
+def names_of_job_groups(environment: Synthesised) -> set[str]:
+    names = Names.of(environment.settings)
+    return {names.name("workloads" if environment.settings.private_network else "batch")}
 
 
 def test_the_subnets_lie_in_two_zones(environment: Synthesised) -> None:
     zones = [each["AvailabilityZone"] for each in environment.properties("AWS::EC2::Subnet")]
+    kinds = 1 if environment.settings.private_network else 2
 
-    assert zones == [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1)]
+    assert zones == [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1)] * kinds
 
 
 def test_storage_is_reached_through_gateways_everywhere(environment: Synthesised) -> None:
@@ -43,7 +68,13 @@ def test_interface_endpoints_are_paid_for_in_private_networks_only(
     assert private == (environment.settings.environment in {"staging", "prod"})
     assert sorted(interfaces) == (
         [
+            "com.amazonaws.us-east-1.ecr.api",
+            "com.amazonaws.us-east-1.ecr.dkr",
+            "com.amazonaws.us-east-1.ecs",
+            "com.amazonaws.us-east-1.ecs-agent",
+            "com.amazonaws.us-east-1.ecs-telemetry",
             "com.amazonaws.us-east-1.kinesis-streams",
+            "com.amazonaws.us-east-1.logs",
             "com.amazonaws.us-east-1.monitoring",
             "com.amazonaws.us-east-1.rekognition",
             "com.amazonaws.us-east-1.sagemaker.api",

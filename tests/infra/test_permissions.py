@@ -38,6 +38,11 @@ WITHOUT_RESOURCES = {
     "logs:PutResourcePolicy",
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
+    # jobs of AWS Batch, and the agents of its instances
+    "batch:DescribeJobs",
+    "ecs:DiscoverPollEndpoint",
+    "ecs:RegisterContainerInstance",
+    "ecs:StartTelemetrySession",
     # network interfaces, named by the service that makes them
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -54,6 +59,8 @@ WITHOUT_RESOURCES = {
 
 DELETES = {
     "HandlersActiveVersionWatcher": {"ssm:DeleteParameter"},
+    "HandlersBatchPlanner": {"s3:DeleteObject"},
+    "JobJobsRole": {"s3:DeleteObject"},
     "HandlersDeploymentCleaner": {
         "s3:DeleteObject",
         "sagemaker:DeleteEndpoint",
@@ -352,6 +359,22 @@ def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
             },
         ),
         ("DetectorNotificationService", {"s3:GetObject", "sns:Publish"}),
+        (
+            "HandlersBatchPlanner",
+            {
+                "s3:DeleteObject",
+                "s3:GetObject",
+                "s3:ListBucket",
+                "s3:PutObject",
+                "s3:AbortMultipartUpload",
+                "ssm:GetParameter",
+                "states:DescribeExecution",
+            },
+        ),
+        (
+            "HandlersBatchSummariser",
+            {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+        ),
         ("HandlersHealthReporter", {"sagemaker:DescribeEndpoint", "ssm:GetParameter"}),
     ],
 )

@@ -86,6 +86,10 @@ class Store:
         """
         return self.record(BatchPlan, plan_key(run_id))
 
+    def is_planned(self, run_id: str) -> bool:
+        """Say whether a run has a plan."""
+        return self.objects.exists(self.at(plan_key(run_id)))
+
     def inputs(self, run_id: str, part: int) -> list[BatchInput]:
         """Return what a part reads."""
         address = self.at(inputs_key(run_id, part))

@@ -9,6 +9,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from visionml.cdk.aspects import tag
 from visionml.cdk.stacks.analytics import AnalyticsStack
+from visionml.cdk.stacks.batch import BatchStack
 from visionml.cdk.stacks.intake import IntakeStack
 from visionml.cdk.stacks.monitoring import MonitoringStack
 from visionml.cdk.stacks.network import NetworkStack
@@ -33,7 +34,7 @@ def build(
     network = NetworkStack(app, settings=settings, storage=storage)
     monitoring = MonitoringStack(app, settings=settings, storage=storage)
     AnalyticsStack(app, settings=settings, storage=storage)
-    for stack in (IntakeStack, TrainingStack, ServingStack):
+    for stack in (IntakeStack, TrainingStack, ServingStack, BatchStack):
         stack(app, settings=settings, storage=storage, network=network, monitoring=monitoring)
     tag(app, settings)
     if validate:

@@ -15,6 +15,7 @@ _BASE = ("visionml/__init__.py", "visionml/errors.py", "visionml/contracts", "vi
 HANDLERS = (
     *_BASE,
     "visionml/batch/__init__.py",
+    "visionml/batch/ordering.py",
     "visionml/batch/owning.py",
     "visionml/batch/planning.py",
     "visionml/batch/store.py",
@@ -67,6 +68,7 @@ VISION = (
     "visionml/training",
     "visionml/evaluation",
     "visionml/serving",
+    "visionml/experiments",
     "visionml/batch",
     "infra/images/vision",
 )

@@ -193,6 +193,11 @@ class Names:
         return self.name("deployment")
 
     @property
+    def batch(self) -> str:
+        """The state machine of batch runs, their job queue and their job definition."""
+        return self.name("batch")
+
+    @property
     def model_package_group(self) -> str:
         """The SageMaker model package group."""
         return self.name("models")

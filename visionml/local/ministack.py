@@ -70,6 +70,7 @@ from visionml.local.internals.mappings import (
     take_consumers_as_sources,
     wake_mappings,
 )
+from visionml.local.internals.maps import distribute_as_aws
 from visionml.local.internals.parameters import ParameterChange, on_parameter_change
 from visionml.local.internals.queues import read_queues_as_roles
 from visionml.local.internals.requests import Asked, answer_instead
@@ -173,6 +174,7 @@ __all__ = [
     "delivery_stream_exists",
     "denial",
     "deregister_stream_consumer",
+    "distribute_as_aws",
     "duckdb_type",
     "enforce",
     "enforce_machine_roles",

@@ -17,6 +17,7 @@ def install() -> None:
     ministack.enforce_machine_roles(permissions)
     ministack.tell_mapped_tasks()
     ministack.keep_callbacks()
+    ministack.distribute_as_aws(map_permissions)
 
 
 def permissions(resource: str, parameters: Any) -> Iterator[tuple[str, str]]:
@@ -41,6 +42,16 @@ def permissions(resource: str, parameters: Any) -> Iterator[tuple[str, str]]:
             yield "events:PutEvents", _arn("events", "event-bus/", bus)
     elif service == "states" and call == "startExecution":
         yield "states:StartExecution", str(given.get("StateMachineArn", "*"))
+
+
+def map_permissions(machine: str, reader: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return the (action, resource ARN) pairs that a Distributed Map of a machine needs."""
+    yield "states:StartExecution", machine
+    given = reader.get("Arguments") or {}
+    if str(reader.get("Resource", "")).endswith("s3:getObject"):
+        yield "s3:GetObject", f"arn:aws:s3:::{given.get('Bucket', '*')}/{given.get('Key', '*')}"
+    elif reader:
+        yield "s3:ListBucket", f"arn:aws:s3:::{given.get('Bucket', '*')}"
 
 
 def _arn(service: str, kind: str, name: object) -> str:

@@ -9,7 +9,7 @@ from visionml.contracts.settings import Settings
 
 
 class NetworkStack(PlatformStack):
-    """Two zones without a way to the internet."""
+    """Two zones; a private one is without a way to the internet."""
 
     def __init__(self, scope: Construct, *, settings: Settings, storage: StorageStack) -> None:
         super().__init__(
@@ -22,5 +22,5 @@ class NetworkStack(PlatformStack):
             names=self.names,
             logs_key=storage.keys.operations,
         )
-        self.placement = network.placement
+        self.placement, self.batch = network.placement, network.batch
         self.publish({"VpcId": network.vpc.vpc_id})

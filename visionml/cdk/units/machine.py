@@ -102,6 +102,31 @@ class Machine(Construct):
             )
         hand_over(self.role, given=job_role, volume_key=volume_key)
 
+    def let_submit(self, names: Names, *, queue_arn: str) -> None:
+        """Allow jobs of batch runs, and waiting for their end."""
+        jobs = arn(self.role, "batch", f"job-definition/{names.batch}:*")
+        numbered = "Batch numbers the revisions of a definition."
+        allow(self.role, ["batch:SubmitJob"], [queue_arn, jobs], because=numbered)
+        named = "Batch names its jobs."
+        any_job = arn(self.role, "batch", "job/*")
+        allow(self.role, ["batch:TerminateJob"], [any_job], because=named)
+        unknown = "Describing jobs knows no resources."
+        allow(self.role, ["batch:DescribeJobs"], ["*"], because=unknown)
+        allow(
+            self.role,
+            ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            [arn(self.role, "events", "rule/StepFunctionsGetEventsForBatchJobsRule")],
+        )
+
+    def let_map(self, names: Names) -> None:
+        """Allow a Distributed Map to run its items as executions of their own."""
+        machine = arn(self.role, "states", f"stateMachine:{names.batch}")
+        allow(self.role, ["states:StartExecution"], [machine])
+        children = arn(self.role, "states", f"execution:{names.batch}/*")
+        reason = "Step Functions names the executions of a map."
+        actions = ["states:DescribeExecution", "states:StopExecution"]
+        allow(self.role, actions, [children], because=reason)
+
     def let_publish(self) -> None:
         """Allow publishing events on the account's default bus."""
         allow(self.role, ["events:PutEvents"], [arn(self.role, "events", "event-bus/default")])

@@ -1,4 +1,8 @@
-"""The network: isolated subnets, endpoints instead of an internet gateway."""
+"""The network: isolated subnets, and endpoints instead of an internet gateway where it is private.
+
+Elsewhere functions and SageMaker run outside it and reach AWS over the internet. The instances of
+AWS Batch have to lie in some network: there they have public subnets, into which nothing leads.
+"""
 
 from dataclasses import dataclass
 
@@ -25,7 +29,13 @@ from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
 INTERFACE_ENDPOINTS = {
+    "Ecr": InterfaceVpcEndpointAwsService.ECR,
+    "EcrDocker": InterfaceVpcEndpointAwsService.ECR_DOCKER,
+    "Ecs": InterfaceVpcEndpointAwsService.ECS,
+    "EcsAgent": InterfaceVpcEndpointAwsService.ECS_AGENT,
+    "EcsTelemetry": InterfaceVpcEndpointAwsService.ECS_TELEMETRY,
     "Kinesis": InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
+    "Logs": InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
     "Monitoring": InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
     "Rekognition": InterfaceVpcEndpointAwsService.REKOGNITION,
     "SagemakerApi": InterfaceVpcEndpointAwsService.SAGEMAKER_API,
@@ -35,32 +45,44 @@ INTERFACE_ENDPOINTS = {
     "Ssm": InterfaceVpcEndpointAwsService.SSM,
     "States": InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,
 }
-"""The APIs that code inside the network calls, beyond S3 and DynamoDB."""
+"""The APIs that code, and the instances of AWS Batch, call inside the network.
+
+S3 and DynamoDB have gateways.
+"""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a private environment's jobs, endpoints and functions run."""
+    """Where a private environment's jobs, endpoints and functions run, or Batch anywhere."""
 
     vpc: Vpc
     security_group: SecurityGroup
+    kind: SubnetType = SubnetType.PRIVATE_ISOLATED
 
     @property
     def subnets(self) -> SubnetSelection:
-        """The isolated subnets."""
-        return SubnetSelection(subnet_type=SubnetType.PRIVATE_ISOLATED)
+        """The subnets of this kind."""
+        return SubnetSelection(subnet_type=self.kind)
+
+    @property
+    def subnet_ids(self) -> list[str]:
+        """The same, by their ids."""
+        return self.vpc.select_subnets(subnet_type=self.kind).subnet_ids
 
     @property
     def vpc_config(self) -> dict[str, list[str]]:
         """SageMaker's ``VpcConfig``."""
         return {
             "SecurityGroupIds": [self.security_group.security_group_id],
-            "Subnets": self.vpc.select_subnets(subnet_type=SubnetType.PRIVATE_ISOLATED).subnet_ids,
+            "Subnets": self.subnet_ids,
         }
 
 
 class Network(Construct):
-    """Two zones of isolated subnets; ``placement`` is None where the network is not private."""
+    """Two zones of isolated subnets; ``placement`` is None where the network is not private.
+
+    ``batch`` is where the instances of AWS Batch are.
+    """
 
     def __init__(
         self,
@@ -72,6 +94,9 @@ class Network(Construct):
         logs_key: IKey,
     ) -> None:
         super().__init__(scope, id)
+        kinds = {"isolated": SubnetType.PRIVATE_ISOLATED}
+        if not settings.private_network:
+            kinds["public"] = SubnetType.PUBLIC
         self.vpc = Vpc(
             self,
             "Vpc",
@@ -80,15 +105,15 @@ class Network(Construct):
             max_azs=2,
             nat_gateways=0,
             subnet_configuration=[
-                SubnetConfiguration(
-                    name="isolated", subnet_type=SubnetType.PRIVATE_ISOLATED, cidr_mask=20
-                )
+                SubnetConfiguration(name=name, subnet_type=kind, cidr_mask=20)
+                for name, kind in kinds.items()
             ],
         )
         self.vpc.add_gateway_endpoint("S3", service=GatewayVpcEndpointAwsService.S3)
         self.vpc.add_gateway_endpoint("DynamoDb", service=GatewayVpcEndpointAwsService.DYNAMODB)
         self._log_flows(settings, names, logs_key)
         self.placement = self._private(names) if settings.private_network else None
+        self.batch = self.placement or self._public(names)
 
     def _log_flows(self, settings: Settings, names: Names, key: IKey) -> None:
         group = log_group(
@@ -105,6 +130,18 @@ class Network(Construct):
             destination=FlowLogDestination.to_cloud_watch_logs(group, role),
             traffic_type=FlowLogTrafficType.ALL,
         )
+
+    def _public(self, names: Names) -> Placement:
+        jobs = SecurityGroup(
+            self,
+            "Jobs",
+            vpc=self.vpc,
+            security_group_name=names.name("batch"),
+            description="Instances of AWS Batch, which nothing may call",
+            allow_all_outbound=False,
+        )
+        jobs.add_egress_rule(Peer.any_ipv4(), Port.tcp(443), "AWS APIs over the internet")
+        return Placement(vpc=self.vpc, security_group=jobs, kind=SubnetType.PUBLIC)
 
     def _private(self, names: Names) -> Placement:
         workloads = SecurityGroup(
