@@ -4,7 +4,8 @@
 >>> session = workbench.open("local")
 >>> session.models.registered()
 
-A session's attributes are desks: ``stacks``, ``images``, ``detector``, ``datasets``, ``runs``,
+A session's attributes are desks: ``stacks``, ``cost``, ``images``, ``detector``, ``datasets``,
+``runs``,
 ``tuning``, ``studio``, ``models``, ``deployments``, ``endpoint``, ``api``, ``predictions``,
 ``acceptance``, ``streams``, ``experiments``, ``lineage``, ``alarms``, ``queries``, ``traffic`` and
 ``drill``; ``session.query(...)`` asks for a table of results.
@@ -25,6 +26,7 @@ from visionml.desks.alarms import Alarms
 from visionml.desks.api import Api
 from visionml.desks.card import Card
 from visionml.desks.cdk_cli import CdkCli
+from visionml.desks.costs import Costs
 from visionml.desks.datasets import Datasets
 from visionml.desks.deployments import Deployments
 from visionml.desks.detector import Detector, Labeller, LabelSource, Rekognised
@@ -62,6 +64,7 @@ class Session:
         self.names = platform.names
         self.aws = platform.aws
         self.stacks = Stacks(platform, deployer)
+        self.cost = Costs(platform)
         self.images = Images(platform)
         self.datasets = Datasets(platform)
         self.runs = Runs(platform)

@@ -461,7 +461,17 @@ def load(environment: str, overrides: Mapping[str, Any] | None = None) -> Settin
     except tomllib.TOMLDecodeError as error:
         raise SettingsInvalid(f"{path} is not valid TOML: {error}.") from error
     values.setdefault("environment", environment)
-    for dotted, value in (overrides or {}).items():
+    return _validated(values, overrides or {}, source=str(path))
+
+
+def changed(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
+    """Return settings with dotted overrides; those that do not fit are SettingsInvalid."""
+    values = settings.model_dump(mode="json")
+    return _validated(values, overrides, source=f"The settings of {settings.environment}")
+
+
+def _validated(values: dict[str, Any], overrides: Mapping[str, Any], *, source: str) -> Settings:
+    for dotted, value in overrides.items():
         _assign(values, dotted, value)
     try:
         return Settings.model_validate(values)
@@ -470,11 +480,14 @@ def load(environment: str, overrides: Mapping[str, Any] | None = None) -> Settin
             f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}"
             for fault in error.errors()
         )
-        raise SettingsInvalid(f"{path}: {faults}.", hint="Mend the named keys.") from error
+        raise SettingsInvalid(f"{source}: {faults}.", hint="Mend the named keys.") from error
 
 
 def _assign(values: dict[str, Any], dotted: str, value: object) -> None:
     *parents, last = dotted.split(".")
     for parent in parents:
-        values = values.setdefault(parent, {})
+        inner = values.get(parent)
+        if not isinstance(inner, dict):
+            inner = values[parent] = {}
+        values = inner
     values[last] = value

@@ -1,1 +1,1 @@
-"""What load asks of capacity: queues, concurrency and the time that a burst takes."""
+"""What load asks of capacity, and what a month costs: queues, concurrency, prices, quotas."""
