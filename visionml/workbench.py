@@ -7,8 +7,8 @@
 A session's attributes are desks: ``stacks``, ``cost``, ``images``, ``detector``, ``datasets``,
 ``runs``,
 ``tuning``, ``studio``, ``models``, ``deployments``, ``endpoint``, ``api``, ``predictions``,
-``acceptance``, ``streams``, ``experiments``, ``lineage``, ``alarms``, ``queries``, ``traffic`` and
-``drill``; ``session.query(...)`` asks for a table of results.
+``acceptance``, ``streams``, ``experiments``, ``lineage``, ``alarms``, ``drift``, ``queries``,
+``traffic`` and ``drill``; ``session.query(...)`` asks for a table of results.
 Every environment offers the same; only here, and in the command line, is it decided whether an
 environment is the embedded AWS or an account.
 """
@@ -30,6 +30,7 @@ from visionml.desks.costs import Costs
 from visionml.desks.datasets import Datasets
 from visionml.desks.deployments import Deployments
 from visionml.desks.detector import Detector, Labeller, LabelSource, Rekognised
+from visionml.desks.drift import Drift
 from visionml.desks.drill import Drill
 from visionml.desks.endpoint import Endpoint
 from visionml.desks.experiments import Experiments
@@ -83,6 +84,7 @@ class Session:
         )
         self.lineage = Lineage(platform)
         self.alarms = Alarms(platform)
+        self.drift = Drift(platform)
         self.guardrails = Guardrails(platform)
         self.queries = Queries(platform)
         self.traffic = Traffic(platform)

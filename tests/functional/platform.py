@@ -19,6 +19,7 @@ from visionml.workbench import Session
 TRIGGERED = {
     "training.dataset": "triggered",
     "training.on_dataset_ready": True,
+    "training.on_drift": True,
     "training.hyperparameters.epochs": 1,
 }
 """Settings of the environment: only this dataset starts runs by itself, and short ones."""

@@ -27,6 +27,7 @@ STACKS = (
     "Training",
     "Serving",
     "Batch",
+    "Drift",
 )
 
 
@@ -70,6 +71,7 @@ OVERRIDES = {
     "stream.enhanced_fan_out": "true",
     "stream.mode": "on_demand",
     "training.instance_type": "ml.g5.xlarge",
+    "training.on_drift": "true",
 }
 
 

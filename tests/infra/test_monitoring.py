@@ -33,7 +33,15 @@ THRESHOLDS = {
     "quarantine-share": 0.2,
     "detection-failures": 0,
     "images-api-errors": 0.01,
+    "drift": 0,
+    "drift-no-baseline": 0,
+    "drift-heartbeat": 1,
+    "drift-unreadable": 0,
+    "drift-errors": 0,
+    "baseline-errors": 0,
+    "model-accuracy": 0.9,
 }
+SILENCE_IS_TROUBLE = {"drift-heartbeat"}
 ROLLBACK_THRESHOLDS = {
     "rollback-errors-a": 0.01,
     "rollback-latency-a": 2_000_000,
@@ -48,6 +56,11 @@ INTAKE_GRAPHS = {
     "Intake of a batch (ms)",
     "Images by animal",
     "Uncertain images",
+}
+DRIFT_GRAPHS = {
+    "Drift score by its threshold",
+    "Accuracy, and what confidence promises",
+    "Answers looked at",
 }
 ALL_THRESHOLDS = {**THRESHOLDS, **ROLLBACK_THRESHOLDS}
 
@@ -65,8 +78,11 @@ def test_alarms_tell_of_trouble_and_of_recovery(environment: Synthesised) -> Non
     for alarm in environment.properties("AWS::CloudWatch::Alarm"):
         assert alarm["AlarmActions"] == alarm["OKActions"]
         assert len(alarm["AlarmActions"]) == 1
-        assert alarm["TreatMissingData"] == "notBreaching"
         assert alarm["AlarmDescription"].endswith(".")
+    by_name = {each["AlarmName"]: each for each in environment.properties("AWS::CloudWatch::Alarm")}
+    loud = {Names.of(environment.settings).name(each) for each in SILENCE_IS_TROUBLE}
+    for name, alarm in by_name.items():
+        assert alarm["TreatMissingData"] == ("breaching" if name in loud else "notBreaching")
 
 
 def test_latency_thresholds_are_in_the_metrics_own_microseconds(local: Synthesised) -> None:
@@ -130,10 +146,10 @@ def test_the_dashboard_shows_every_signal(environment: Synthesised) -> None:
     graphs = [each for each in body["widgets"] if each["type"] == "metric"]
 
     assert len(alarms[0]["properties"]["alarms"]) == len(ALL_THRESHOLDS)
-    assert len(graphs) == len(THRESHOLDS) + 1 + len(INTAKE_GRAPHS)
-    assert {each["properties"]["title"] for each in graphs} >= INTAKE_GRAPHS
+    assert len(graphs) == len(THRESHOLDS) + 1 + len(INTAKE_GRAPHS) + len(DRIFT_GRAPHS)
+    assert {each["properties"]["title"] for each in graphs} >= INTAKE_GRAPHS | DRIFT_GRAPHS
     titles = [each["properties"]["markdown"] for each in body["widgets"] if each["type"] == "text"]
-    assert titles == ["## Intake"]
+    assert titles == ["## Intake", "## Drift"]
 
 
 def expression(found: Synthesised, alarm: str) -> tuple[str, dict[str, tuple[str, str]]]:

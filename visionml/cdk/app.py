@@ -10,6 +10,7 @@ from cdk_nag import AwsSolutionsChecks
 from visionml.cdk.aspects import tag
 from visionml.cdk.stacks.analytics import AnalyticsStack
 from visionml.cdk.stacks.batch import BatchStack
+from visionml.cdk.stacks.drift import DriftStack
 from visionml.cdk.stacks.intake import IntakeStack
 from visionml.cdk.stacks.monitoring import MonitoringStack
 from visionml.cdk.stacks.network import NetworkStack
@@ -36,6 +37,7 @@ def build(
     AnalyticsStack(app, settings=settings, storage=storage)
     for stack in (IntakeStack, TrainingStack, ServingStack, BatchStack):
         stack(app, settings=settings, storage=storage, network=network, monitoring=monitoring)
+    DriftStack(app, settings=settings, storage=storage, network=network)
     tag(app, settings)
     if validate:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))

@@ -67,8 +67,10 @@ VISION = (
     "visionml/model",
     "visionml/training",
     "visionml/evaluation",
+    "visionml/registry",
     "visionml/serving",
     "visionml/experiments",
+    "visionml/monitoring",
     "visionml/batch",
     "infra/images/vision",
 )

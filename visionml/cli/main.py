@@ -14,6 +14,7 @@ from visionml.cli.datasets import dataset
 from visionml.cli.demo import demo
 from visionml.cli.deployments import deployments, promote, rollback, traffic
 from visionml.cli.economy import cost
+from visionml.cli.drift import drift
 from visionml.cli.images import forget, images, upload
 from visionml.cli.local import local
 from visionml.cli.models import evaluate, lineage, predict
@@ -52,6 +53,7 @@ app.add_typer(api, rich_help_panel="Models")
 app.add_typer(stream, rich_help_panel="Models")
 app.command(rich_help_panel="Models")(lineage)
 app.command(rich_help_panel="Results")(query)
+app.command(rich_help_panel="Results")(drift)
 
 
 def main() -> None:

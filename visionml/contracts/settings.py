@@ -298,7 +298,7 @@ class DriftSettings(_Record):
     of_reports: Positive = 3
     """...of so many are an alarm."""
     baseline_images: Annotated[int, Field(ge=100, le=100_000)] = 5_000
-    """How many images of the training and validation data a baseline is made of at most."""
+    """How many images of the validation and holdout data a baseline is made of at most."""
     truth_days: Annotated[int, Field(ge=1, le=30)] = 7
     """Of the answers of so many days accuracy is counted, as truths are told."""
 

@@ -1,7 +1,8 @@
-"""What a model makes of images that it was made with: the window that a baseline is fitted on.
+"""What a model makes of images of its dataset: the window that a baseline is fitted on.
 
-Pixels are those of the shards that the model was trained on, so they went the same way as a
-request's; sizes and bytes of the files are known from the manifest.
+They are those that it was not trained on: of its training images it is surer than of any others.
+Pixels are those of its run's shards, so they went the same way as a request's; sizes and bytes of
+the files are known from the manifest.
 """
 
 import io
@@ -21,7 +22,7 @@ from visionml.imaging.statistics import Source, summary
 from visionml.model.predict import Output
 from visionml.monitoring.window import Window, from_arrays
 
-SPLITS: tuple[Split, ...] = ("train", "validation")
+SPLITS: tuple[Split, ...] = ("validation", "holdout")
 ANSWERED = 10
 """Of so many classes an answer tells the probability, the most probable first."""
 _BATCH = 64
@@ -98,7 +99,7 @@ def as_answered(shares: Floats, *, top: int = ANSWERED) -> Floats:
 def shards(
     store: Store, bucket: str, *, dataset: str, version: str, size: int, most: int, seed: int = 0
 ) -> Iterator[Part]:
-    """Yield the images of the training and validation data in `size`, some `most` of them.
+    """Yield the images of the validation and holdout data in `size`, some `most` of them.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from visionml.contracts.layout import MONITORING, drift_report, drift_reports
-from visionml.contracts.monitoring import DriftReport
+from visionml.contracts.monitoring import DriftReport, SequentialState
 from visionml.contracts.tables import DRIFT_REPORTS
 
 JSON, PAGE = ".json", ".html"
@@ -21,6 +21,9 @@ class Store(Protocol):
 
     def read_bytes(self, address: str) -> bytes:
         """Return an object's bytes."""
+
+    def exists(self, address: str) -> bool:
+        """Say whether an object exists."""
 
     def write(self, address: str, content: bytes, *, content_type: str = ...) -> None:
         """Write an object."""
@@ -61,6 +64,21 @@ class Reports:
         known = sorted((key for key in keys if last is None or key < last), reverse=True)
         return list(islice(filter(None, map(self._read, known)), most))[::-1]
 
+    def counted(self, version: str, variant: str) -> SequentialState | None:
+        """Return what is known of answers that were too few for windows, or None."""
+        address = f"s3://{self._bucket}/{_state(version, variant)}"
+        if not self._store.exists(address):
+            return None
+        try:
+            return SequentialState.model_validate_json(self._store.read_bytes(address))
+        except ValidationError:  # of another release
+            return None
+
+    def count(self, state: SequentialState) -> None:
+        """Keep that for the next look."""
+        key = _state(state.model_version, state.variant)
+        self._put(key, state.model_dump_json().encode(), "application/json")
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return the versions and variants that there are reports on."""
         keys = self._store.keys(f"s3://{self._bucket}/{MONITORING}")
@@ -90,6 +108,10 @@ class Reports:
             return DriftReport.model_validate_json(content)
         except ValidationError:
             return None
+
+
+def _state(version: str, variant: str) -> str:
+    return f"{drift_reports(version, variant)}sequential.state"
 
 
 def rows_of(report: DriftReport) -> list[dict[str, Any]]:

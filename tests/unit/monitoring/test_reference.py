@@ -54,12 +54,12 @@ def put(store: MemoryObjects, folder: str, split: Split, count: int, name: str =
 def store() -> MemoryObjects:
     """Shards of two jobs and two sizes; the first job was cut short."""
     made = MemoryObjects()
-    put(made, "8/job-1", "train", 5)
-    for split, count in (("train", 90), ("validation", 30), ("holdout", 30)):
+    put(made, "8/job-1", "holdout", 5)
+    for split, count in (("holdout", 90), ("validation", 30), ("train", 30)):
         put(made, "8/job-2", split, count)  # type: ignore[arg-type]
-    put(made, "8/job-2", "train", 40, "part-1")
-    put(made, "16/job-3", "train", 90)
-    address = "s3://datasets/prepared/shades/v1/8/job-2/train/part-0.omitted.jsonl"
+    put(made, "8/job-2", "holdout", 40, "part-1")
+    put(made, "16/job-3", "holdout", 90)
+    address = "s3://datasets/prepared/shades/v1/8/job-2/holdout/part-0.omitted.jsonl"
     made.write(address, b'{"key": "x", "label": "y"}\n')
     return made
 
@@ -69,15 +69,15 @@ def taken(store: MemoryObjects, most: int = 10_000) -> list[ManifestEntry]:
     return [row for part in parts for row in part.rows]
 
 
-def test_training_and_validation_data_are_taken_and_holdout_is_not(store: MemoryObjects) -> None:
+def test_what_the_model_was_trained_on_is_no_reference(store: MemoryObjects) -> None:
     splits = [row.split for row in taken(store)]
-    assert (splits.count("train"), splits.count("validation"), len(splits)) == (130, 30, 160)
+    assert (splits.count("holdout"), splits.count("validation"), len(splits)) == (130, 30, 160)
 
 
 def test_of_more_images_some_are_drawn_the_same_each_time(store: MemoryObjects) -> None:
     some = taken(store, 40)
     assert 20 < len(some) < 60
-    assert {row.split for row in some} == {"train", "validation"}
+    assert {row.split for row in some} == {"holdout", "validation"}
     assert some == taken(store, 40)
 
 

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.stacks.storage import StorageStack
-from visionml.cdk.units import analytics_signals, intake_signals, stream_signals
+from visionml.cdk.units import analytics_signals, drift_signals, intake_signals, stream_signals
 from visionml.cdk.units.alarms import Alarms
 from visionml.cdk.units.api_logging import ApiLogging
 from visionml.cdk.units.dashboard import OperationsDashboard
@@ -38,6 +38,7 @@ class MonitoringStack(PlatformStack):
             *stream_signals.signals(settings, self.names),
             *analytics_signals.signals(settings, self.names),
             *intake_signals.signals(settings, account=self.account),
+            *drift_signals.signals(settings, self.names),
         ]
         self.alarms = Alarms(
             self,
@@ -62,7 +63,10 @@ class MonitoringStack(PlatformStack):
                 *self.alarms.by_signal.values(),
                 *self.rollback_alarms.by_signal.values(),
             ],
-            sections={"Intake": intake_signals.graphs(settings)},
+            sections={
+                "Intake": intake_signals.graphs(settings),
+                "Drift": drift_signals.graphs(settings),
+            },
         )
         self.publish(
             {

@@ -12,7 +12,7 @@ from visionml.contracts.names import Names
 
 
 class Alarms(Construct):
-    """Alarms that announce both trouble and recovery; silence is not trouble."""
+    """Alarms that announce both trouble and recovery; silence is trouble where a signal says so."""
 
     def __init__(
         self,
@@ -38,7 +38,9 @@ class Alarms(Construct):
                 comparison_operator=ComparisonOperator.LESS_THAN_THRESHOLD
                 if signal.below
                 else ComparisonOperator.GREATER_THAN_THRESHOLD,
-                treat_missing_data=TreatMissingData.NOT_BREACHING,
+                treat_missing_data=TreatMissingData.NOT_BREACHING
+                if signal.silent
+                else TreatMissingData.BREACHING,
             )
             alarm.add_alarm_action(action)
             alarm.add_ok_action(action)

@@ -34,6 +34,7 @@ INTERFACE_ENDPOINTS = {
     "Ecs": InterfaceVpcEndpointAwsService.ECS,
     "EcsAgent": InterfaceVpcEndpointAwsService.ECS_AGENT,
     "EcsTelemetry": InterfaceVpcEndpointAwsService.ECS_TELEMETRY,
+    "Events": InterfaceVpcEndpointAwsService.EVENTBRIDGE,
     "Kinesis": InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
     "Logs": InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
     "Monitoring": InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,

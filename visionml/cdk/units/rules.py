@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from aws_cdk.aws_events import EventPattern, Rule, Schedule
-from aws_cdk.aws_events_targets import LambdaFunction
+from aws_cdk.aws_events_targets import LambdaFunction as Target
 from constructs import Construct
 
-from visionml.cdk.units.handler import Handler
+from visionml.cdk.units.handler import LambdaFunction
 from visionml.contracts.names import Names
 
 _ENDED = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
@@ -33,14 +33,14 @@ def execution_ended(machine_arn: str) -> EventPattern:
 def run_on(
     scope: Construct,
     id: str,  # noqa: A002
-    handler: Handler,
+    handler: LambdaFunction,
     *,
     name: str,
     description: str,
     schedule: Schedule | None = None,
     event_pattern: EventPattern | None = None,
 ) -> Rule:
-    """Return a rule by the physical name `name` that invokes a handler's function."""
+    """Return a rule by the physical name `name` that invokes a function."""
     rule = Rule(
         scope,
         id,
@@ -49,5 +49,5 @@ def run_on(
         schedule=schedule,
         event_pattern=event_pattern,
     )
-    rule.add_target(LambdaFunction(handler.function))
+    rule.add_target(Target(handler.function))
     return rule

@@ -23,6 +23,8 @@ class Signal:
     threshold: float
     periods: int = 1
     below: bool = False
+    silent: bool = True
+    """Whether no figure at all is no trouble."""
 
 
 def signals(settings: Settings, names: Names, *, account: str) -> list[Signal]:

@@ -1,4 +1,4 @@
-"""What starts training runs without anybody's hand: the schedule, and datasets that are ready."""
+"""What starts training runs without anybody's hand: the schedule, ready datasets, and drift."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk.aws_events import EventPattern, Schedule
@@ -9,7 +9,12 @@ from visionml.cdk.units.handler import Handler, Handlers
 from visionml.cdk.units.permissions import allow, watch_executions
 from visionml.cdk.units.rules import run_on
 from visionml.contracts.environment import RunStarterEnvironment
-from visionml.contracts.events import DATASET_READY, DATASET_SOURCE
+from visionml.contracts.events import (
+    DATASET_READY,
+    DATASET_SOURCE,
+    DRIFT_DETECTED,
+    MONITORING_SOURCE,
+)
 from visionml.contracts.names import METRIC_NAMESPACE
 
 
@@ -47,6 +52,17 @@ class Triggers(Construct):
                     source=[DATASET_SOURCE],
                     detail_type=[DATASET_READY],
                     detail={"dataset": [training.dataset]} if training.dataset else None,
+                ),
+            )
+        if training.on_drift:
+            run_on(
+                self,
+                "Drift",
+                self.starter,
+                name=handlers.names.name("training-drift"),
+                description="Trains anew when the answers in production drift.",
+                event_pattern=EventPattern(
+                    source=[MONITORING_SOURCE], detail_type=[DRIFT_DETECTED]
                 ),
             )
 
