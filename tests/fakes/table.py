@@ -30,7 +30,7 @@ class MemoryTable:
         sk: str,
         *,
         facts: Mapping[str, Any],
-        expected: Mapping[str, str | None] | None = None,
+        expected: Mapping[str, str | int | None] | None = None,
     ) -> None:
         self.step("update")
         stored = self.items.get((pk, sk), {})
@@ -123,6 +123,6 @@ class MemoryTable:
         for item in sorted(found, key=lambda item: str(item["timestamp"]), reverse=newest_first):
             yield copy.deepcopy(item)
 
-    def _check(self, stored: Item, expected: Mapping[str, str | None]) -> None:
+    def _check(self, stored: Item, expected: Mapping[str, str | int | None]) -> None:
         if any(stored.get(name) != value for name, value in expected.items()):
             raise Conflict("The item is not as expected.")

@@ -78,4 +78,6 @@ VARIABLES = {
     "DRIFT": "{}",
     "RUN_TEMPLATE": '{"dataset":"digits","architecture":"small-cnn","image_size":32,'
     '"hyperparameters":{}}',
+    "RETRY_SECONDS": "900",
+    "RETRY_ATTEMPTS": "2",
 }

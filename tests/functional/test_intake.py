@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import urllib3
+from boto3.dynamodb.conditions import Key
 from PIL import Image
 from skimage import data
 
@@ -21,10 +23,13 @@ from tests.fakes.pictures import encoded
 from tests.functional.platform import TRIGGERED, Deployed
 from tests.functional.waiting import PATIENCE_SECONDS, until
 from visionml import workbench
+from visionml.aws import functions
 from visionml.aws.mailbox import Mailbox, mailbox
+from visionml.aws.session import Aws
 from visionml.contracts.images import ImageRecord, ProcessingStatus, image_id
 from visionml.contracts.intake import RefusalReason, RegionKind
 from visionml.errors import RequestRefused
+from visionml.intake.moments import moment_text
 from visionml.local import faults
 from visionml.local.rekognition.registered import register
 from visionml.local.state import Project, State
@@ -297,6 +302,74 @@ def test_an_image_that_rekognition_cannot_be_asked_about_is_kept_and_told_of(
     (alert,) = intake.alerts(image)
     assert alert["uncertainty"] == "not_looked_at"
     assert "AccessDenied" in alert["reason"]
+
+
+def test_people_are_told_once_of_an_image_that_is_tried_again_in_vain_and_then_looked_at(
+    intake: Intake, fault: Callable[..., object], aws_local: State
+) -> None:
+    fault("rekognition:DetectLabels", "AccessDeniedException", times=1000)
+    image = intake.drop(encoded(plain(DOG, side=160), "PNG"), "dog.png")
+    assert intake.record(image).processing_status is ProcessingStatus.FAILED
+    tried = intake.session.images.retry([image, "f" * 32])
+    assert tried["outcome"].to_dict() == {image: "started", "f" * 32: "unknown"}
+    record = intake.record(image)
+    assert (record.processing_status, record.retries) == (ProcessingStatus.FAILED, 1)
+    assert intake.keys(f"others/{image}") == [f"others/{image}.png"]
+
+    faults.clear(aws_local)
+    tried = intake.session.images.retry(status="failed")
+    assert tried["outcome"][image] == "started"
+    record = intake.record(image)
+    assert record.processing_status is ProcessingStatus.ORGANISED
+    assert record.s3_location == f"s3://{intake.bucket}/dogs/{image}.png"
+    assert (record.uncertainty, record.reason) == (None, "")
+    assert intake.keys(f"others/{image}") == []
+    assert len(intake.alerts(image)) == 1
+
+
+def test_an_image_whose_execution_ended_as_a_whole_is_organised_without_anybodys_doing(
+    intake: Intake, fault: Callable[..., object], aws_local: State
+) -> None:
+    # the step that puts images into folders fails for good, and the execution with it
+    fault("dynamodb:UpdateItem", "AccessDeniedException", times=1000)
+    image = intake.drop(encoded(plain(CAT, side=160), "PNG"), "cat.png")
+    names, aws = intake.session.names, intake.session.aws
+    detection = type(names).of_detector(intake.session.settings).detection_machine
+    machine = names.state_machine_arn(detection, aws.account)
+    until(lambda: _ended_without_success(aws, machine, image))
+    faults.clear(aws_local)
+    assert intake.session.images.get(image).processing_status is ProcessingStatus.ACCEPTED
+
+    scheduled = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+    client, function = functions.patient(aws), names.function("image_retrier")
+    functions.call(client, function, scheduled)
+    # it may be on its way yet
+    assert intake.session.images.get(image).retries is None
+    _grow_older(intake, image)
+    functions.call(client, function, scheduled)
+    record = intake.record(image)
+    assert (record.processing_status, record.retries) == (ProcessingStatus.ORGANISED, 1)
+    assert record.s3_location == f"s3://{intake.bucket}/cats/{image}.png"
+    assert intake.keys(f"accepted/{image}") == []
+
+
+def _ended_without_success(aws: Aws, machine: str, image: str) -> bool:
+    """Tell by the log of the express machine, which lists no executions."""
+    group = f"/aws/vendedlogs/states/{machine.rsplit(':', 1)[-1]}"
+    pages = aws.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+    events = [json.loads(event["message"]) for page in pages for event in page["events"]]
+    return any(
+        event["type"] == "ExecutionFailed" and image in event["execution_arn"] for event in events
+    )
+
+
+def _grow_older(intake: Intake, image: str) -> None:
+    """Let an image have been sent an hour ago."""
+    table = intake.session.aws.dynamodb.Table(intake.session.names.images_table)
+    (item,) = table.query(KeyConditionExpression=Key("ImageID").eq(image))["Items"]
+    table.delete_item(Key={name: item[name] for name in ("ImageID", "Timestamp")})
+    moment = datetime.fromisoformat(str(item["Timestamp"])) - timedelta(hours=1)
+    table.put_item(Item={**item, "Timestamp": moment_text(moment)})
 
 
 @pytest.fixture

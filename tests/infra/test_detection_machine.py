@@ -44,9 +44,12 @@ def machine(local: Synthesised) -> dict[str, Any]:
     return definition(local, "Intake")
 
 
-def walk(machine: dict[str, Any], functions: Functions) -> tuple[list[str], dict[str, Any]]:
+def walk(
+    machine: dict[str, Any], functions: Functions, order: Mapping[str, Any] = ORDER
+) -> tuple[list[str], dict[str, Any]]:
     """Return the states that an order goes through, and the last one's fields."""
-    name, value, variables, seen = machine["StartAt"], ORDER, dict[str, Any](), list[str]()
+    value: Any = order
+    name, variables, seen = machine["StartAt"], dict[str, Any](), list[str]()
     while True:
         state = machine["States"][name]
         seen.append(name)
@@ -142,6 +145,24 @@ def test_an_image_that_was_not_looked_at_is_put_away_and_told_of_before_the_alar
     assert order.failure is not None
     assert (order.failure.error, order.failure.cause) == (DOWN["Error"], DOWN["Cause"])
     assert (end["Error"], end["Cause"]) == (DOWN["Error"], DOWN["Cause"])
+
+
+def test_people_are_not_told_again_of_an_image_that_is_looked_at_once_more_in_vain(
+    machine: dict[str, Any],
+) -> None:
+    functions = {"Look": failed, "OrganiseUnseen": lambda asked: organised(asked, UNSEEN)}
+    ways, end = walk(machine, functions, {**ORDER, "told": True})
+    assert ways[-3:] == ["IsUncertain", "IsUnseen", "Unseen"]
+    assert end["Error"] == DOWN["Error"]
+
+    told: list[Any] = []
+    functions = {
+        "Look": looked(UNSURE),
+        "Organise": lambda asked: organised(asked, UNSURE),
+        "Notify": told.append,
+    }
+    walk(machine, functions, {**ORDER, "told": True})
+    assert len(told) == 1  # of what it shows, they are
 
 
 def test_an_image_that_another_execution_has_organised_sets_off_no_alarm(

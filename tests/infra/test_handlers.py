@@ -40,6 +40,7 @@ RECORDS: dict[str, type[HandlerEnvironment]] = {
     "image_exporter": records.ImageExporterEnvironment,
     "image_processor": records.ImageProcessorEnvironment,
     "image_reader": records.ImageReaderEnvironment,
+    "image_retrier": records.ImageRetrierEnvironment,
     "inference_adapter": records.AdapterEnvironment,
     "model_registrar": records.RegistrarEnvironment,
     "notification_service": records.NotificationServiceEnvironment,

@@ -5,9 +5,10 @@ from typing import Any
 
 from tests.fakes.cloudformation import text
 from tests.infra.conftest import Synthesised
-from tests.infra.test_handlers import image_functions, variables
+from tests.infra.test_handlers import functions, image_functions, variables
 from tests.infra.test_permissions import granted, listed
 from visionml.cdk.bundle import ROOT
+from visionml.cdk.units.detection_machine import LONGEST_SECONDS
 from visionml.contracts.environment import IntakeEnvironment
 from visionml.contracts.names import Names
 
@@ -116,9 +117,37 @@ def test_the_detector_moves_images_between_folders_and_no_further(local: Synthes
     assert below(local, "DetectorImageProcessor", "s3:GetObject") == {"images/previews/*"}
     assert below(local, "DetectorNotificationService", "s3:GetObject") == {"images/previews/*"}
     manager = "DetectorFileManager"
-    assert below(local, manager, "s3:GetObjectVersion") == {"images/accepted/*"}
+    # what could not be looked at lies among the others until it is
+    assert below(local, manager, "s3:GetObjectVersion") == {"images/accepted/*", "images/others/*"}
     assert below(local, manager, "s3:PutObject") == folders
     assert below(local, manager, "s3:DeleteObjectVersion") == {*folders, "images/accepted/*"}
+
+
+def test_images_left_behind_are_looked_for_as_often_as_the_settings_say(
+    environment: Synthesised,
+) -> None:
+    detector, names = environment.settings.detector, Names.of(environment.settings)
+    rules = environment.properties("AWS::Events::Rule", stack="Intake")
+    (rule,) = [each for each in rules if each["Name"] == names.name("image-retry")]
+    given = variables(functions(environment)["image_retrier"])
+
+    assert rule["ScheduleExpression"] == f"rate({detector.retry_minutes} minutes)"
+    assert int(given["RETRY_SECONDS"]) == 60 * detector.retry_minutes
+    # an image whose execution still may run is left alone
+    assert int(given["RETRY_SECONDS"]) > LONGEST_SECONDS
+    assert int(given["RETRY_ATTEMPTS"]) == detector.retry_attempts
+
+
+def test_who_looks_for_images_left_behind_starts_the_detector_and_reads_no_image(
+    local: Synthesised,
+) -> None:
+    role = "HandlersImageRetrier"
+    assert allowed(local, role, "states:StartExecution") == {
+        "arn:aws:states:us-east-1:000000000000:stateMachine:"
+        + Names.of_detector(local.settings).detection_machine
+    }
+    assert len(allowed(local, role, "sns:Publish")) == 1
+    assert below(local, role, "s3:GetObject") == set()
 
 
 def test_the_api_shows_previews_and_takes_uploads(local: Synthesised) -> None:

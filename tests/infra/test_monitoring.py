@@ -32,6 +32,8 @@ THRESHOLDS = {
     "intake-age": 900,
     "quarantine-share": 0.2,
     "detection-failures": 0,
+    "images-given-up": 0,
+    "image-retrier-errors": 0,
     "images-api-errors": 0.01,
     "drift": 0,
     "drift-no-baseline": 0,
@@ -55,6 +57,7 @@ INTAKE_GRAPHS = {
     "Uploads that wait",
     "Intake of a batch (ms)",
     "Images by animal",
+    "Images left behind",
     "Uncertain images",
 }
 DRIFT_GRAPHS = {

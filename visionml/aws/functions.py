@@ -4,7 +4,19 @@ import json
 from typing import Any
 
 from visionml.aws.errors import translated
+from visionml.aws.session import Aws
 from visionml.errors import JobFailed
+
+_LONGEST_SECONDS = 900
+
+
+def patient(aws: Aws) -> Any:
+    """Return a client of Lambda that waits as long as a function may take, and asks once only."""
+    return aws.client(
+        "lambda",
+        read_timeout=_LONGEST_SECONDS + 10,
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
 
 
 def call(client: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class Table:
         sk: str,
         *,
         facts: Mapping[str, Any],
-        expected: Mapping[str, str | None] | None = None,
+        expected: Mapping[str, str | int | None] | None = None,
     ) -> None:
         """Set attributes of a stored item, and remove those whose value is None.
 
@@ -320,7 +320,7 @@ class Table:
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-def _condition(expected: Mapping[str, str | None]) -> ConditionBase | None:
+def _condition(expected: Mapping[str, str | int | None]) -> ConditionBase | None:
     condition: ConditionBase | None = None
     for name, value in expected.items():
         term = Attr(name).not_exists() if value is None else Attr(name).eq(value)

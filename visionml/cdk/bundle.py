@@ -35,6 +35,7 @@ HANDLERS = (
     "visionml/intake/pseudonyms.py",
     "visionml/intake/questions.py",
     "visionml/intake/records.py",
+    "visionml/intake/retrying.py",
     "visionml/intake/telling.py",
     "visionml/intake/uploads.py",
     "visionml/registry",

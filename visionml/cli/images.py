@@ -127,6 +127,35 @@ def show(
     print_pairs({name: value for name, value in told.items() if value != ""}, as_json=False)
 
 
+@images.command()
+def retry(
+    image: Annotated[list[str] | None, typer.Argument(help="Images' ids.")] = None,
+    *,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="All that Rekognition could not be asked about.")
+    ] = False,
+    accepted: Annotated[
+        bool, typer.Option("--accepted", help="All whose detection never ended.")
+    ] = False,
+    environment: Environment = "local",
+    as_json: AsJson = False,
+) -> None:
+    """Have images looked at that nobody has looked at."""
+    from visionml import workbench
+
+    asked: dict[str, Any] = {"failed": failed, "accepted": accepted}
+    statuses = [name for name, given in asked.items() if given]
+    if bool(image) + len(statuses) != 1:
+        raise InvalidInput("Name images, or one of --failed and --accepted.")
+    desk = workbench.open(environment).images
+    tried = desk.retry(image) if image else desk.retry(status=statuses[0])  # type: ignore[arg-type]
+    if as_json:
+        print_json(records(tried))
+        return
+    counts = tried["outcome"].value_counts().to_dict()
+    typer.echo(", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "Nothing.")
+
+
 def forget(
     image: Annotated[str, typer.Argument(help="An image's id.")],
     *,

@@ -11,6 +11,10 @@ FOLDERS = {"cat": "cats/", "dog": "dogs/", OTHER: "others/"}
 """Where images of each animal lie in the images bucket; other animals than these are others."""
 
 
+SMALLEST_SIDE: Final = 80
+"""Pixels: Rekognition looks at no picture that is smaller on a side."""
+
+
 class DetectorRules(BaseModel):
     """Which labels make an image a cat's or a dog's, and when a person should look."""
 
@@ -91,6 +95,8 @@ class DetectionOrder(BaseModel):
     picture: str
     """Key of what the engine is shown, the largest preview: Rekognition reads no WebP, and nothing
     of more than 10,000 pixels a side."""
+    told: bool = False
+    """People know already that the image could not be looked at."""
 
 
 class DetectionFailure(BaseModel):

@@ -312,6 +312,18 @@ class ImageExporterEnvironment(HandlerEnvironment):
     results_bucket: str
 
 
+class ImageRetrierEnvironment(HandlerEnvironment):
+    """``handlers/image_retrier.py``: has images looked at that nobody has looked at."""
+
+    images_bucket: str
+    images_table: str
+    detection_machine_arn: str
+    uncertain_topic_arn: str
+    retry_seconds: int
+    """The age from which on an image is looked at again."""
+    retry_attempts: int
+
+
 class IntakeEnvironment(HandlerEnvironment):
     """``intake/receiver.py``: looks at every upload."""
 

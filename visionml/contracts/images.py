@@ -43,7 +43,7 @@ class ProcessingStatus(StrEnum):
     """How far an image has come."""
 
     ACCEPTED = "accepted"
-    """Clean copy and previews lie in S3; the detector has not ended."""
+    """Clean copy and previews lie in S3; the detector has not ended, or looks once more."""
     ORGANISED = "organised"
     """In the folder of its animal."""
     UNCERTAIN = "uncertain"
@@ -102,6 +102,10 @@ class ImageRecord(BaseModel):
     """The address of the upload."""
     original: str | None = None
     """The address of the unredacted upload, where the settings keep it."""
+    retries: int | None = None
+    """How often the detector was started again for the image."""
+    given_up: bool | None = None
+    """That was done as often as the settings allow; nobody starts it again but by hand."""
     expires: int | None = None
     """Seconds since 1970 after which DynamoDB deletes the record."""
 

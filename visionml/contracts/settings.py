@@ -377,6 +377,11 @@ class DetectorSettings(_Record):
     attempts: Annotated[int, Field(ge=1, le=8)] = 7
     """How often Rekognition is asked for an image while it is busy or down; with the longest
     pauses, two minutes in all."""
+    retry_minutes: Annotated[int, Field(ge=6, le=1440)] = 15
+    """How often, and from which age on, images are looked at again that no execution of the
+    detector has organised. An execution may take five minutes."""
+    retry_attempts: Annotated[int, Field(ge=1, le=100)] = 12
+    """How often that is done for one image before it is given up."""
 
 
 class Settings(_Record):

@@ -16,6 +16,7 @@ from visionml.contracts.images import ImageRecord, ProcessingStatus
 from visionml.desks.finding import find
 from visionml.desks.forgetting import Forgetter, Forgotten
 from visionml.desks.image_records import ImageRecords, Moment, frame
+from visionml.desks.image_retries import Asked, retry
 from visionml.desks.images_api import ImagesApi
 from visionml.desks.platform import Platform
 from visionml.desks.sending import Outcome, Progress, Sender, Sent
@@ -187,6 +188,28 @@ class Images:
         folders = [layout.UPLOADS, layout.QUARANTINE, layout.ACCEPTED, *FOLDERS.values()]
         rows = {folder: counts[folder] for folder in folders}
         return pd.DataFrame({"images": rows}).rename_axis("folder")
+
+    def retry(
+        self, images: pd.DataFrame | Iterable[str] | None = None, *, status: Asked | None = None
+    ) -> pd.DataFrame:
+        """Start the detector again for images that nobody has looked at; return what became of all.
+
+        `images` are ids, or what `upload` returned; a `status` means all images of that status:
+        ``failed`` ones, which Rekognition could not be asked about, or ``accepted`` ones whose
+        execution ended as a whole. Intake does the same by itself, for a while; what is asked for
+        here is tried however often that was.
+
+        Raises
+        ------
+        InvalidInput
+            Neither is given, or both.
+        NotFound
+            The platform is not deployed.
+        JobFailed
+            The function that does it has failed.
+        """
+        ids = None if images is None else _ids(images)
+        return retry(self._platform, ids, status)
 
     def forget(self, image: str, *, dry_run: bool = False) -> Forgotten:
         """Delete an image for good: from the buckets, their versions, the datasets, the records.

@@ -30,13 +30,15 @@ def organise(asked: OrganiseOrder, *, bucket: Bucket, images: Images) -> Organis
     record = images.find(order.image_id)
     if record is not None and record.processing_status is ProcessingStatus.ACCEPTED:
         record = _organised(record, order, _detection(asked), bucket, images)
-    bucket.purge(order.key)
-    if record is None or record.processing_status not in _DONE:
+    done = record is not None and record.processing_status in _DONE
+    if not (done and record and record.s3_location == uri(bucket.name, order.key)):
+        bucket.purge(order.key)
+    if record is None or not done:
         raise NotFound(
             f"The image {order.image_id} has no record, or was forgotten.",
             hint="Nothing is left to be done for it.",
         )
-    return _answer(record)
+    return organised_of(record)
 
 
 def _detection(asked: OrganiseOrder) -> Detection:
@@ -50,14 +52,19 @@ def _detection(asked: OrganiseOrder) -> Detection:
 def _organised(
     record: ImageRecord, order: DetectionOrder, detection: Detection, bucket: Bucket, images: Images
 ) -> ImageRecord | None:
-    """Do it, and return the record as it is then."""
+    """Do it, and return the record as it is then.
+
+    An image that is looked at once more may lie in its folder already: it stays there.
+    """
     image_format = PurePosixPath(order.key).suffix.removeprefix(".")
     key = organised_image(FOLDERS[detection.animal], order.image_id, image_format)
+    version = None
     try:
         source = bucket.newest(order.key)
-        version = bucket.copy(
-            source, Location(bucket.name, key), content_type=f"image/{image_format}"
-        )
+        if key != order.key:
+            version = bucket.copy(
+                source, Location(bucket.name, key), content_type=f"image/{image_format}"
+            )
     except NotFound:
         found = images.find(order.image_id)
         if found is not None and found.processing_status is ProcessingStatus.ACCEPTED:
@@ -66,11 +73,13 @@ def _organised(
     changed = with_detection(record, detection, uri(bucket.name, key))
     if images.organise(changed):
         return changed
-    bucket.delete(key, version)
+    if version is not None:
+        bucket.delete(key, version)
     return images.find(order.image_id)
 
 
-def _answer(record: ImageRecord) -> Organised:
+def organised_of(record: ImageRecord) -> Organised:
+    """Return what is told of an image by its record."""
     sizes = sorted(record.previews, key=int)
     return Organised(
         image_id=record.image_id,

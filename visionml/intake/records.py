@@ -21,6 +21,8 @@ _OF_DETECTION = (
     "LabelModelVersion",
 )
 
+_OF_RETRIES = ("ProcessingStatus", "Retries", "GivenUp")
+
 
 def status_of(detection: Detection) -> ProcessingStatus:
     """Return how far an image has come by what the detector made of it."""
@@ -54,6 +56,7 @@ def order_of(record: ImageRecord) -> DetectionOrder:
         timestamp=record.timestamp,
         key=parse_uri(record.s3_location or "").key,
         picture=record.previews[max(record.previews, key=int)],
+        told=record.uncertainty is Uncertainty.NOT_LOOKED_AT,
     )
 
 
@@ -86,8 +89,42 @@ class Images:
             self._table.update(
                 record.image_id,
                 moment_text(record.timestamp),
-                facts={name: item[name] for name in _OF_DETECTION if name in item},
+                facts={name: item.get(name) for name in _OF_DETECTION},
                 expected={"ProcessingStatus": ProcessingStatus.ACCEPTED},
+            )
+        except Conflict:
+            return False
+        return True
+
+    def try_again(self, record: ImageRecord, *, retries: int) -> ImageRecord | None:
+        """Have an image accepted once more, and return its record; None where it has changed."""
+        changed = record.model_copy(
+            update={
+                "processing_status": ProcessingStatus.ACCEPTED,
+                "retries": retries,
+                "given_up": None,
+            }
+        )
+        return changed if self._change(record, changed, ()) else None
+
+    def give_up(self, record: ImageRecord, detection: Detection) -> ImageRecord | None:
+        """Have an image failed for good, and return its record; None where it has changed."""
+        location = record.s3_location or ""
+        changed = with_detection(record, detection, location).model_copy(update={"given_up": True})
+        return changed if self._change(record, changed, _OF_DETECTION) else None
+
+    def _change(self, before: ImageRecord, after: ImageRecord, facts: tuple[str, ...]) -> bool:
+        item = after.item()
+        try:
+            self._table.update(
+                before.image_id,
+                moment_text(before.timestamp),
+                facts={name: item.get(name) for name in {*facts, *_OF_RETRIES}},
+                expected={
+                    "ProcessingStatus": before.processing_status,
+                    "Retries": before.retries,
+                    "S3Location": before.s3_location,
+                },
             )
         except Conflict:
             return False

@@ -4,6 +4,7 @@ import base64
 import importlib
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -22,8 +23,10 @@ from visionml.contracts.detector import Detection, Label, Organised, UncertainIm
 from visionml.contracts.images import ImageAnswer, ImageList, UploadForm, UploadTaken
 from visionml.contracts.inference import INLINE_IMAGE_BYTES, ErrorBody
 from visionml.errors import Unavailable
+from visionml.intake.moments import moment
 from visionml.intake.pseudonyms import Pseudonyms
 from visionml.intake.records import KEYS, Images, order_of
+from visionml.intake.retrying import Retrier
 from visionml.intake.uploads import Uploads
 
 IMAGE = events.load("upload_receiver.image")
@@ -259,6 +262,64 @@ def test_the_file_manager_answers_with_what_is_true_afterwards(
     assert first == again
     assert Organised.model_validate(first).key == f"dogs/{IMAGE_ID}.jpeg"
     assert first["detection"]["uncertainty"] is None
+
+
+def an_hour_ago() -> datetime:
+    return moment(datetime.now(UTC) - timedelta(hours=1))
+
+
+class Started:
+    """Step Functions, as far as it is asked to start the detector."""
+
+    def __init__(self) -> None:
+        self.orders: list[Any] = []
+
+    def start_execution(self, **asked: str) -> dict[str, str]:
+        self.orders.append(json.loads(asked["input"]))
+        return {"executionArn": "arn"}
+
+
+@pytest.mark.parametrize(
+    ("event", "outcomes"),
+    [
+        ({"source": "aws.events", "detail-type": "Scheduled Event"}, {}),
+        ({"status": "accepted"}, {"started": [IMAGE_ID]}),
+        ({"status": "failed"}, {}),
+        ({"images": [IMAGE_ID, "f" * 32]}, {"started": [IMAGE_ID]}),
+    ],
+)
+def test_images_left_behind_are_tried_again_on_a_schedule_or_when_they_are_named(
+    cold_start: ColdStart,
+    context: LambdaContext,
+    images: Images,
+    event: dict[str, Any],
+    outcomes: dict[str, list[str]],
+) -> None:
+    states = Started()
+    module = cold_start("image_retrier", aws=SimpleNamespace(states=states))
+    retrier = Retrier(images, module._detect, module._tell, 2)
+    module = cold_start("image_retrier", retrier=retrier)
+    images.add(accepted(timestamp=an_hour_ago()))
+    answer = module.handler(event, context)
+    assert answer == {"outcomes": outcomes, "done": True}
+    started = "status" not in event or event["status"] == "accepted"
+    assert [order["image_id"] for order in states.orders] == [IMAGE_ID] * started
+
+
+def test_of_an_image_that_is_given_up_people_are_told_without_a_link(
+    cold_start: ColdStart, context: LambdaContext, images: Images
+) -> None:
+    published: list[dict[str, str]] = []
+    sns = SimpleNamespace(publish=lambda **message: published.append(message))
+    module = cold_start("image_retrier", aws=SimpleNamespace(sns=sns))
+    cold_start("image_retrier", retrier=Retrier(images, module._detect, module._tell, 2))
+    images.add(accepted(timestamp=an_hour_ago(), retries=2))
+    for _ in range(2):
+        module.handler({}, context)
+    (message,) = published
+    told = UncertainImage.model_validate_json(message["Message"])
+    assert (told.image_id, told.uncertainty) == (IMAGE_ID, Uncertainty.NOT_LOOKED_AT)
+    assert told.preview_url is None
 
 
 def test_people_are_told_by_topic_and_the_link_goes_nowhere_else(

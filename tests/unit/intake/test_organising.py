@@ -113,6 +113,45 @@ def test_a_copy_that_came_too_late_is_taken_back() -> None:
     assert place.world.now("images") == {f"cats/{IMAGE_ID}.jpeg": b"image"}
 
 
+def looked_at_again(place: Place) -> OrganiseOrder:
+    """Have the image fail, and return the order of who looks once more."""
+    place.organise(failure=FAILED)
+    record = place.images.find(IMAGE_ID)
+    assert record
+    changed = place.images.try_again(record, retries=1)
+    assert changed
+    return OrganiseOrder(order=order_of(changed), detection=CAT)
+
+
+def test_an_image_that_failed_goes_to_its_folder_when_it_is_looked_at_again() -> None:
+    place = Place()
+    asked = looked_at_again(place)
+    organise(asked, bucket=place.bucket, images=place.images)  # type: ignore[arg-type]
+    organise(asked, bucket=place.bucket, images=place.images)  # type: ignore[arg-type]
+    record = place.images.find(IMAGE_ID)
+    assert record
+    assert record.processing_status is ProcessingStatus.ORGANISED
+    assert (record.uncertainty, record.reason) == (None, "")
+    assert place.world.now("images") == {f"cats/{IMAGE_ID}.jpeg": b"image"}
+
+
+@pytest.mark.parametrize("failure", [None, FAILED])
+def test_an_image_that_stays_among_the_others_is_not_deleted(
+    failure: DetectionFailure | None,
+) -> None:
+    place = Place()
+    other = Detection(animal="other", confidence=99)
+    asked = looked_at_again(place).model_copy(
+        update={"detection": None if failure else other, "failure": failure}
+    )
+    for _ in range(2):
+        organise(asked, bucket=place.bucket, images=place.images)  # type: ignore[arg-type]
+    assert place.world.now("images") == {f"others/{IMAGE_ID}.jpeg": b"image"}
+    record = place.images.find(IMAGE_ID)
+    assert record
+    assert record.s3_location == f"s3://images/others/{IMAGE_ID}.jpeg"
+
+
 @pytest.mark.parametrize("status", [ProcessingStatus.FORGOTTEN, None])
 def test_of_a_forgotten_image_nothing_is_left(status: ProcessingStatus | None) -> None:
     place = Place()

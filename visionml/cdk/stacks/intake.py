@@ -117,6 +117,7 @@ class IntakeStack(PlatformStack):
             queue=storage.intake_queue,
             pseudonyms=storage.pseudonyms,
             image=vision(self),
+            topic=self.topic,
         )
 
     def _announce(self) -> None:

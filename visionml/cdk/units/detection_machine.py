@@ -9,6 +9,7 @@ STEP_SECONDS = 30
 LONGEST_SECONDS = 300
 """An express execution lives no longer."""
 _ORDER = "{% $order %}"
+_TOLD_BEFORE = "{% $order.told = true and $states.input.detection.uncertainty = 'not_looked_at' %}"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ def definition(parts: DetectionParts, *, attempts: int) -> dict[str, Any]:
     """Return the machine's definition; its input is a ``DetectionOrder``.
 
     An image that could not be looked at is put away and told of like an uncertain one; then the
-    execution fails, for the alarm to see. FileManager answers what is true of the image afterwards:
+    execution fails, for the alarm to see. Of an image that is looked at once more, in vain, people
+    are not told again. FileManager answers what is true of the image afterwards:
     where another execution has organised it, that one's detection.
     """
     return {
@@ -42,6 +44,7 @@ def definition(parts: DetectionParts, *, attempts: int) -> dict[str, Any]:
             "Organise": _organise(parts, {"detection": "{% $states.input %}"}, then="IsUncertain"),
             "OrganiseUnseen": _organise(parts, {"failure": "{% $failure %}"}, then="IsUncertain"),
             "IsUncertain": choose(
+                (_TOLD_BEFORE, "IsUnseen"),
                 ("{% $type($states.input.detection.uncertainty) = 'string' %}", "Notify"),
                 otherwise="Done",
             ),

@@ -11,7 +11,7 @@ from visionml.cdk.units.images_table import ImagesTable
 from visionml.cdk.units.intake_signals import DETECTOR
 from visionml.cdk.units.notifications import EncryptedTopic
 from visionml.cdk.units.permissions import see_pictures
-from visionml.contracts.detector import FOLDERS
+from visionml.contracts.detector import FOLDERS, OTHER
 from visionml.contracts.environment import (
     FileManagerEnvironment,
     ImageProcessorEnvironment,
@@ -73,7 +73,9 @@ class DetectorFunctions(Construct):
             ),
             seconds=STEP_SECONDS,
         )
-        self._buckets.let_take(manager.role, "images", prefix=ACCEPTED)
+        # an image that could not be looked at waits in the folder of others for another look
+        for prefix in (ACCEPTED, FOLDERS[OTHER]):
+            self._buckets.let_take(manager.role, "images", prefix=prefix)
         for folder in FOLDERS.values():
             self._buckets.let_add(manager.role, "images", prefix=folder)
             self._buckets.let_take_back(manager.role, "images", prefix=folder)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import Duration, Stack
 from aws_cdk.aws_events import Schedule
 from aws_cdk.aws_lambda import EventSourceMapping
 from constructs import Construct
@@ -12,13 +12,15 @@ from visionml.cdk.units.handler import Handler, Handlers, ImageFunction
 from visionml.cdk.units.image import Image
 from visionml.cdk.units.images_table import ImagesTable
 from visionml.cdk.units.intake_queue import IntakeQueue
-from visionml.cdk.units.intake_signals import RECEIVER, SERVICE
+from visionml.cdk.units.intake_signals import RECEIVER, RETRIER, SERVICE
+from visionml.cdk.units.notifications import EncryptedTopic
 from visionml.cdk.units.permissions import allow, arn, see_pictures
 from visionml.cdk.units.pseudonyms import Pseudonyms
 from visionml.cdk.units.rules import run_on
 from visionml.contracts.environment import (
     ImageExporterEnvironment,
     ImageReaderEnvironment,
+    ImageRetrierEnvironment,
     IntakeEnvironment,
     UploadReceiverEnvironment,
 )
@@ -27,13 +29,14 @@ from visionml.contracts.layout import ACCEPTED, PREVIEWS, QUARANTINE, UPLOADS
 from visionml.contracts.names import METRIC_NAMESPACE, Names
 from visionml.contracts.tables import IMAGE_RECORDS
 
+RETRY_SECONDS = 300
 _LOOKING = {RegionKind.FACE: "DetectFaces", RegionKind.TEXT: "DetectText"}
 
 
 class IntakeFunctions(Construct):
     """``receiver`` looks at every upload; ``uploads`` and ``reader`` stand behind the API.
 
-    ``exporter`` tells queries of images.
+    ``exporter`` tells queries of images, ``retrier`` looks for those that were left behind.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class IntakeFunctions(Construct):
         queue: IntakeQueue,
         pseudonyms: Pseudonyms,
         image: Image,
+        topic: EncryptedTopic,
     ) -> None:
         super().__init__(scope, id)
         self._handlers, self._settings = handlers, handlers.settings
@@ -67,6 +71,7 @@ class IntakeFunctions(Construct):
         self.uploads = self._uploads()
         self.reader = self._reader()
         self.exporter = self._exporter()
+        self.retrier = self._retrier(topic)
 
     def _receiver(self, image: Image) -> ImageFunction:
         settings, names = self._settings, self._names
@@ -152,6 +157,41 @@ class IntakeFunctions(Construct):
         self._buckets.let_fetch(reader.role, "images", prefix=PREVIEWS)
         self._pseudonyms.let_read(reader.role)
         return reader
+
+    def _retrier(self, topic: EncryptedTopic) -> Handler:
+        """Have images looked at once more that nobody has looked at."""
+        settings, names = self._settings, self._names
+        detection = Names.of_detector(settings).detection_machine
+        machine = names.state_machine_arn(detection, Stack.of(self).account)
+        minutes = settings.detector.retry_minutes
+        retrier = self._handlers.add(
+            RETRIER,
+            ImageRetrierEnvironment(
+                powertools_service_name=SERVICE,
+                powertools_metrics_namespace=METRIC_NAMESPACE,
+                images_bucket=self._buckets.name("images"),
+                images_table=names.images_table,
+                detection_machine_arn=machine,
+                uncertain_topic_arn=topic.topic.topic_arn,
+                retry_seconds=minutes * 60,
+                retry_attempts=settings.detector.retry_attempts,
+            ),
+            seconds=RETRY_SECONDS,
+            memory_mb=512,
+        )
+        self._table.let_list(retrier.role)
+        self._table.let(retrier.role, "UpdateItem")
+        topic.let_announce(retrier.role)
+        allow(retrier.role, ["states:StartExecution"], [machine])
+        run_on(
+            self,
+            "Retry",
+            retrier,
+            name=names.name("image-retry"),
+            description="Has images looked at that the detector has left behind.",
+            schedule=Schedule.rate(Duration.minutes(minutes)),
+        )
+        return retrier
 
     def _exporter(self) -> Handler:
         """Write records of images for queries, every day."""

@@ -7,8 +7,8 @@ from visionml.contracts.intake import RefusalReason
 from visionml.contracts.names import METRIC_NAMESPACE, Names
 from visionml.contracts.settings import Settings
 
-RECEIVER, SERVICE, DETECTOR = "receiver", "intake", "detector"
-"""The function's module, and what the metrics of the receiver and of the detector are under."""
+RECEIVER, RETRIER, SERVICE, DETECTOR = "receiver", "image_retrier", "intake", "detector"
+"""The functions' modules, and what the metrics of the receiver and of the detector are under."""
 FEWEST_FILES = 10
 """Of fewer files in five minutes a share says nothing."""
 
@@ -61,6 +61,21 @@ def signals(settings: Settings, *, account: str) -> list[Signal]:
             0,
         ),
         Signal(
+            "images-given-up",
+            "Images that were given up",
+            f"The detector was started {settings.detector.retry_attempts} times for an image, and"
+            " nobody has looked at it.",
+            _counted("ImagesGivenUp", SERVICE),
+            0,
+        ),
+        Signal(
+            "image-retrier-errors",
+            "Failed looks for images left behind",
+            "The function that has images looked at once more has failed.",
+            function_errors(names.function(RETRIER)),
+            0,
+        ),
+        Signal(
             "images-api-errors",
             "Share of images API requests that fail",
             f"More than {alarms.error_share:.1%} of the images API's requests end with a 5XX.",
@@ -84,6 +99,10 @@ def graphs(settings: Settings) -> list[IWidget]:
         _graph("Uploads that wait", [waiting(names.intake_queue)]),
         _graph("Intake of a batch (ms)", [_duration(names, each) for each in ("Average", "p99")]),
         _graph("Images by animal", [_animal(each) for each in ("cat", "dog", "other")]),
+        _graph(
+            "Images left behind",
+            [_counted(name, SERVICE) for name in ("ImagesTriedAgain", "ImagesGivenUp")],
+        ),
         _graph("Uncertain images", [_counted("ImagesUncertain", DETECTOR)]),
     ]
 
