@@ -206,6 +206,14 @@ def packed(half_floats: bytes) -> str:
 
 
 def unpacked(text: str) -> tuple[float, ...]:
-    """Return the numbers of an embedding that was `packed`."""
+    """Return the numbers of an embedding that was `packed`.
+
+    Raises
+    ------
+    ValueError
+        The text is none.
+    """
     content = base64.b64decode(text, validate=True)
+    if len(content) % 2:
+        raise ValueError("It ends within a number.")
     return struct.unpack(f"<{len(content) // 2}e", content)
