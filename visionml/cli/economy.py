@@ -1,4 +1,4 @@
-"""``visionml cost``: what a month costs."""
+"""``visionml cost`` and ``capacity``: what a month costs, and what load asks for."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,7 @@ from visionml.errors import InvalidInput
 
 if TYPE_CHECKING:
     from visionml.desks.costs import Bill
+    from visionml.economics.capacity import Capacity
 
 WhatIf = Annotated[
     list[str] | None,
@@ -33,6 +34,13 @@ Templates = Annotated[
 ]
 Details = Annotated[
     bool, typer.Option("--details", help="Print every line, and what is assumed, as well.")
+]
+Images = Annotated[int | None, typer.Option("--images-per-day", min=1, help="Images in a day.")]
+Predictions = Annotated[
+    int | None, typer.Option("--predictions-per-day", min=1, help="Predictions in a day.")
+]
+Peak = Annotated[
+    float, typer.Option("--peak", min=1, help="How many times the day's mean the busiest hour has.")
 ]
 
 
@@ -72,6 +80,74 @@ def cost(
         _print(made, before, details=details)
     if made.estimate.unpriced:
         raise typer.Exit(1)
+
+
+def capacity(
+    *,
+    environment: Environment = "prod",
+    images_per_day: Images = None,
+    predictions_per_day: Predictions = None,
+    peak: Peak = 10,
+    assume: Assume = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a load asks for: concurrency, shards, instances, units, and quotas to raise.
+
+    Without a load: the settings' own day, its peak, and a day of a hundred times as much. Needs no
+    account; the quotas are AWS's defaults.
+
+    Examples: `visionml capacity`, `visionml capacity --images-per-day 50000000 --peak 10`.
+    """
+    from dataclasses import asdict
+
+    from visionml.contracts import settings
+    from visionml.economics import capacity as model
+
+    wanted = settings.load(environment)
+    loads = model.scenarios(wanted, peak=peak)
+    if images_per_day or predictions_per_day:
+        images = images_per_day or wanted.images_per_day
+        loads = (model.Load(images, predictions_per_day or wanted.predictions_per_day, peak),)
+    found = [model.capacity(wanted, load, assume=numbers(assume)) for load in loads]
+    if not as_json:
+        for each in found:
+            _print_capacity(each)
+        return
+    print_json(
+        [
+            {
+                **asdict(each),
+                "demands": [
+                    {**asdict(demand), "enough": demand.enough, "advice": demand.advice}
+                    for demand in each.demands
+                ],
+            }
+            for each in found
+        ]
+    )
+
+
+def _print_capacity(found: "Capacity") -> None:
+    import pandas as pd
+
+    load = found.load
+    typer.echo(
+        f"\n{load.images_per_day:,} images and {load.predictions_per_day:,} predictions a day,"
+        f" {load.peak:g} times the mean at the peak:\n"
+    )
+    rows = [
+        {
+            "what": each.what,
+            "mean": f"{each.mean:,.1f}",
+            "peak": f"{each.peak:,.1f}",
+            "unit": each.unit,
+            "bound by": each.bound,
+            "limit": "" if each.limit is None else f"{each.limit:,.0f}",
+            "advice": each.advice,
+        }
+        for each in found.demands
+    ]
+    print_frame(pd.DataFrame(rows), as_json=False, empty="")
 
 
 def pairs(given: list[str] | None) -> dict[str, str]:

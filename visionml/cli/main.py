@@ -13,7 +13,7 @@ from visionml.cli.check import check
 from visionml.cli.datasets import dataset
 from visionml.cli.demo import demo
 from visionml.cli.deployments import deployments, promote, rollback, traffic
-from visionml.cli.economy import cost
+from visionml.cli.economy import capacity, cost
 from visionml.cli.drift import drift
 from visionml.cli.images import forget, images, upload
 from visionml.cli.local import local
@@ -38,6 +38,7 @@ app.command(rich_help_panel="The stacks")(check)
 app.command(rich_help_panel="The stacks")(deploy)
 app.command(rich_help_panel="The stacks")(destroy)
 app.command(rich_help_panel="The stacks")(cost)
+app.command(rich_help_panel="The stacks")(capacity)
 app.command(rich_help_panel="Images")(upload)
 app.add_typer(images, rich_help_panel="Images")
 app.command(rich_help_panel="Images")(forget)
