@@ -23,7 +23,8 @@ def disturbed(aws_local: State) -> None:
     """Things that go wrong by themselves on AWS, at the endpoint, the table and the streams."""
     busy = "ProvisionedThroughputExceededException"
     faults.inject(aws_local, "sagemaker:InvokeEndpoint", "ServiceUnavailable", times=8, after=5)
-    faults.inject(aws_local, "dynamodb:PutItem", busy, times=8, after=INPUTS)
+    # those before announce predictions, those from here on record failures
+    faults.inject(aws_local, "dynamodb:PutItem", busy, times=8, after=17 * KINDS)
     faults.inject(aws_local, "dynamodb:TransactWriteItems", busy, times=8, after=1)
     faults.inject(aws_local, "kinesis:PutRecords", busy, times=8, after=2)
 

@@ -13,13 +13,16 @@ SHARD_RECORDS = 1000
 CALL_SECONDS = 0.03
 """Of one request to S3, DynamoDB or Kinesis, which take 10 to 100 ms in their own region."""
 
+IMAGE_SECONDS = 0.04
+"""Of one of the endpoint's processors, for a photograph of 2 megapixels and a small ResNet."""
+
 
 @dataclass(frozen=True)
 class Endpoint:
     """What answers: as many images at once as it has processors."""
 
     processors: int
-    image_seconds: float
+    image_seconds: float = IMAGE_SECONDS
 
     @property
     def rate(self) -> float:
@@ -84,6 +87,11 @@ def burst(rate: float, *, mean: float, peak: float, seconds: float) -> Burst:
         lag_seconds=backlog / rate if rate else inf,
         drain_seconds=queueing.drain_seconds(backlog, servers=1, seconds=1 / rate, arrivals=mean),
     )
+
+
+def longest_burst(rate: float, *, peak: float, maximum_age_seconds: float) -> float:
+    """Return how many seconds of `peak` make no record wait until it is too old to be answered."""
+    return maximum_age_seconds * rate / (peak - rate) if peak > rate else inf
 
 
 def lanes_for(reading: Reading, endpoint: Endpoint, *, wanted: float) -> int:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from visionml.contracts.settings import IntakeSettings
+from visionml.contracts.settings import IntakeSettings, StreamSettings
+from visionml.economics import stream
 from visionml.economics.intake import STAGES, Need, account_share, arrivals, needs, queue
 
 PAGE = (Path(__file__).parents[3] / "docs" / "scaling-and-cost.md").read_text(encoding="utf-8")
@@ -28,3 +29,53 @@ def test_the_table_of_the_queue_is_the_models(concurrency: int) -> None:
     slow = found.slow_wait_seconds
     wait = "ever longer" if math.isinf(slow) else f"{slow:.1f} s"
     assert f"| {concurrency} | {wait} | {found.drain_seconds / 60:.0f} min |" in PAGE
+
+
+@pytest.mark.parametrize(
+    ("predictions", "peak", "lanes"),
+    [
+        (100_000, 1, 2),
+        (100_000, 10, 2),
+        (10_000_000, 1, 2),
+        (10_000_000, 1, 4),
+        (10_000_000, 10, 20),
+        (10_000_000, 10, 40),
+    ],
+)
+def test_the_table_of_the_stream_is_the_models(predictions: int, peak: int, lanes: int) -> None:
+    rate = stream.Reading(shards=lanes).rate(stream.Endpoint(processors=1_000_000))
+    mean, wanted = stream.arrivals(predictions), stream.arrivals(predictions, peak)
+    left = stream.burst(rate, mean=mean, peak=wanted, seconds=3600)
+    drained = left.drain_seconds
+    cells = [
+        f"{predictions:,}",
+        f"{peak} x",
+        f"{wanted:.1f}",
+        str(lanes),
+        f"{rate:.0f}/s",
+        str(math.ceil(min(wanted, rate) * stream.IMAGE_SECONDS)),
+        f"{left.lag_seconds / 60:.0f} min",
+        "never" if math.isinf(drained) else f"{drained / 60:.0f} min",
+    ]
+    assert f"| {' | '.join(cells)} |" in PAGE
+
+
+def test_the_model_reads_the_stream_as_the_settings_do() -> None:
+    settings, reading = StreamSettings(), stream.Reading()
+    assert (reading.shards, reading.batch) == (settings.minimum_shards, settings.batch)
+    assert reading.parallelization_factor == settings.parallelization_factor
+    assert reading.concurrency == settings.concurrency
+    assert reading.images_per_invocation == settings.images_per_invocation
+
+
+@pytest.mark.parametrize(("lanes", "minutes"), [(20, "five hours"), (4, "12 minutes")])
+def test_the_page_says_how_long_a_peak_may_last(lanes: int, minutes: str) -> None:
+    longest = stream.longest_burst(
+        stream.Reading(shards=lanes).rate(stream.Endpoint(processors=1_000_000)),
+        peak=stream.arrivals(10_000_000, 10),
+        maximum_age_seconds=StreamSettings().maximum_age_seconds,
+    )
+    said = f"{longest / 60:.0f} minutes" if longest < 3600 else "five hours"
+    assert said == minutes
+    assert round(longest / 3600) == (5 if lanes == 20 else 0)
+    assert minutes in " ".join(PAGE.split())

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from visionml.economics.stream import Endpoint, Reading, arrivals, burst, lanes_for
+from visionml.economics.stream import Endpoint, Reading, arrivals, burst, lanes_for, longest_burst
 
 LARGE = Endpoint(processors=1000, image_seconds=0.02)
 
@@ -80,6 +80,12 @@ def test_what_arrives_more_slowly_than_it_is_answered_leaves_nothing() -> None:
 
 def test_a_mean_rate_that_is_too_much_never_drains() -> None:
     assert burst(50, mean=60, peak=600, seconds=10).drain_seconds == math.inf
+
+
+def test_the_last_record_of_the_longest_burst_is_just_young_enough() -> None:
+    seconds = longest_burst(50, peak=200, maximum_age_seconds=3600)
+    assert burst(50, mean=20, peak=200, seconds=seconds).lag_seconds == pytest.approx(3600)
+    assert longest_burst(50, peak=40, maximum_age_seconds=3600) == math.inf
 
 
 def test_as_many_lanes_as_a_rate_needs() -> None:
