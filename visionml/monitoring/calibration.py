@@ -14,7 +14,7 @@ from visionml.monitoring.scores import Moments, Null, overall, scores, shape, su
 from visionml.monitoring.window import Floats
 
 RESAMPLES = 1000
-BASELINES = 40
+BASELINES = 500
 _AGAINST = 4
 _LEVELS = 65_536
 

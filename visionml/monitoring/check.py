@@ -10,7 +10,7 @@ from visionml.monitoring import findings
 from visionml.monitoring.aligning import Aligned, aligned
 from visionml.monitoring.baseline import Baseline
 from visionml.monitoring.confidence import estimate
-from visionml.monitoring.scores import DETECTORS, log_p, scores, surprises
+from visionml.monitoring.scores import DETECTORS, RARE, log_p, scores, surprises
 from visionml.monitoring.window import Window
 
 MOST_ABSENT = 0.05
@@ -81,7 +81,12 @@ def _too_few(baseline: Baseline, window: Window) -> str:
 def _tested(baseline: Baseline, seen: Aligned, draft: DriftReport) -> DriftReport:
     null = baseline.null(seen.samples)
     scored = scores(
-        baseline.maps, baseline.moments, seen.means, baseline.moments.mean, samples=seen.counts
+        baseline.maps,
+        baseline.moments,
+        seen.means,
+        baseline.moments.mean,
+        samples=seen.counts,
+        rare=RARE,
     )
     surprise = surprises(scored, null.components)
     logs = log_p(surprise, null.detectors)

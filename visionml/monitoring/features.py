@@ -20,7 +20,8 @@ KNOTS = 129
 LEGENDRE = 4
 _ROOTS = np.sqrt(np.array([3, 5, 7, 9], np.float32))
 _FAR = np.float32(8)  # standard deviations at which a single value stops to count for more
-_SQUARES = np.float32(50)
+_SQUARES = (9, 50)
+_ROWS_A_SQUARE = 20
 _SMALLEST = 1e-2  # variance of a direction, where 1 is that of a column
 _ROWS_A_DIRECTION = 5
 _DISTANCES = (0.5, 0.9, 0.95, 0.98, 0.99)
@@ -51,6 +52,8 @@ class Maps:
     """Quantiles of the probability of the predicted class."""
     loadings: Floats
     """(columns, k): correlation of each column with each of the second directions."""
+    most: float
+    """At which the square of a single value in a direction stops to count for more."""
 
     @property
     def directions(self) -> int:
@@ -113,6 +116,7 @@ def fit(window: Window) -> Maps:
         distances=np.quantile(distance, _DISTANCES),
         confidences=np.quantile(best, _CONFIDENCES),
         loadings=(vectors * np.sqrt(values)).astype(np.float32),
+        most=float(np.clip(len(window) / _ROWS_A_SQUARE, *_SQUARES)),
     )
 
 
@@ -131,7 +135,7 @@ def measure(maps: Maps, window: Window) -> Floats:
     groups = maps.groups
     moved = _standardised(inputs(window), maps.centre, maps.scale) @ maps.within
     rows[:, groups["mean"]] = moved
-    np.minimum(moved * moved, _SQUARES, out=rows[:, groups["spread"]])
+    np.minimum(moved * moved, np.float32(maps.most), out=rows[:, groups["spread"]])
     distance = _distance(moved, maps.centroids)
     rows[:, groups["distance"]] = _beyond(distance, maps.distances)
     rows[:, groups["labels"]] = window.labels[:, None] == np.arange(len(maps.centroids))

@@ -10,7 +10,7 @@ from visionml.contracts.monitoring import Detector, Example, Finding
 from visionml.monitoring.aligning import Aligned
 from visionml.monitoring.baseline import Baseline
 from visionml.monitoring.features import LEGENDRE, Values
-from visionml.monitoring.scores import COMPONENTS, Null, log_p, noise, smooth_scores
+from visionml.monitoring.scores import COMPONENTS, RARE, Null, log_p, noise, smooth_scores
 
 EXAMPLES = 5
 _DIRECTIONS = 3
@@ -30,7 +30,7 @@ def corrected(p_values: Values) -> Values:
 
 def findings(baseline: Baseline, seen: Aligned, scored: Values, null: Null) -> tuple[Finding, ...]:
     """Return every comparison, the most surprising first."""
-    spread = np.sqrt(noise(seen.counts, baseline.moments.samples))
+    spread = np.sqrt(noise(seen.counts, baseline.moments.samples, rare=RARE))
     moved = (seen.means - baseline.moments.mean) / spread
     made = [
         *_statistics(baseline, seen, moved),
@@ -121,7 +121,7 @@ def _directions(baseline: Baseline, seen: Aligned, moved: Values) -> Iterator[Fi
     p_values = 2 * ndtr(-np.abs(direct))
     most = np.argsort(-np.abs(direct))[:_DIRECTIONS]
     count = seen.counts[maps.groups["mean"].start]
-    spread = float(np.sqrt(noise(float(count), baseline.moments.samples)))
+    spread = float(np.sqrt(noise(float(count), baseline.moments.samples, rare=RARE)))
     yield from _made(
         baseline,
         "inputs",

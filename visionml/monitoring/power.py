@@ -9,7 +9,7 @@ import numpy as np
 from visionml.contracts.monitoring import Power
 from visionml.monitoring.calibration import resampled
 from visionml.monitoring.features import Values, inputs, measure
-from visionml.monitoring.scores import overall, scores
+from visionml.monitoring.scores import RARE, overall, scores
 from visionml.monitoring.window import Floats, Window
 
 if TYPE_CHECKING:
@@ -30,12 +30,17 @@ def reference_power(
     which a share lies nowhere near a known class, and a model that becomes less sure. What
     becomes of images that are darker or blurred only the model itself could tell.
     """
-    found = []
+    maps, moments, found = baseline.maps, baseline.moments, []
     for name, shifted, weights in _shifts(baseline, window, rows, rng):
         for samples in SAMPLES:
             seen = resampled(shifted, samples, resamples=WINDOWS, rng=rng, weights=weights)
             scored = scores(
-                baseline.maps, baseline.moments, seen, baseline.moments.mean, samples=samples
+                baseline.maps,
+                baseline.moments,
+                seen,
+                baseline.moments.mean,
+                samples=samples,
+                rare=RARE,
             )
             null = baseline.null(samples)
             detected = float((overall(scored, null) >= null.threshold).mean())

@@ -22,6 +22,12 @@ COMPONENTS: dict[str, Detector] = {
 }
 """What is scored, and the detector that it belongs to."""
 DETECTORS: tuple[Detector, ...] = ("inputs", "statistics", "labels", "confidence", "novelty")
+RARE = 150
+"""Answers by which a baseline is distrusted where windows are tested, not where it is resampled.
+
+A sample knows the variance of rare things too well, since what is rarer still is not in it. By
+measurement this holds the rate of false alarms with baselines of some hundred answers, and hardly
+matters with thousands."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +70,30 @@ class Moments:
         )
 
 
-def noise(samples: float | Values, reference: int) -> float | Values:
-    """Return the variance of a difference of two means, where 1 is that of one answer."""
-    return 1 / samples + 1 / reference
+def noise(samples: float | Values, reference: int, *, rare: float = 0) -> float | Values:
+    """Return the variance of a difference of two means, where 1 is that of one answer.
+
+    With `rare` the baseline's own part is taken for larger: see `RARE`.
+    """
+    return 1 / samples + (1 + rare / reference) / reference
 
 
 def scores(
-    maps: Maps, moments: Moments, seen: Values, expected: Values, *, samples: float | Values
+    maps: Maps,
+    moments: Moments,
+    seen: Values,
+    expected: Values,
+    *,
+    samples: float | Values,
+    rare: float = 0,
 ) -> Values:
-    """Return (..., components) scores of means (..., columns); what is missing scores 0.
+    """Return (..., components) scores of means (..., columns).
 
     Each is about as large with any number of samples, if nothing has moved: sums of squares, the
-    largest of several squares, or the largest of several differences.
+    largest of several squares, or the largest of several differences. `samples` is how many
+    answers are behind all means, or behind each.
     """
-    spread, groups = noise(samples, moments.samples), maps.groups
+    spread, groups = noise(samples, moments.samples, rare=rare), maps.groups
     moved = (seen - expected) / np.sqrt(spread)
     relative = moved / moments.deviation
     direct = moved[..., groups["mean"]] @ maps.total
