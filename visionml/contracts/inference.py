@@ -95,7 +95,7 @@ class Prediction(ContainerPrediction):
     prediction_id: str
     variant: str
     latency_ms: float
-    """Of the endpoint, as the adapter saw it."""
+    """Of the endpoint, as the adapter saw it; an equal share of it where images went together."""
 
 
 class UploadRequest(BaseModel):
