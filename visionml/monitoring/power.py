@@ -34,14 +34,7 @@ def reference_power(
     for name, shifted, weights in _shifts(baseline, window, rows, rng):
         for samples in SAMPLES:
             seen = resampled(shifted, samples, resamples=WINDOWS, rng=rng, weights=weights)
-            scored = scores(
-                baseline.maps,
-                baseline.moments,
-                seen,
-                baseline.moments.mean,
-                samples=samples,
-                rare=RARE,
-            )
+            scored = scores(maps, moments, seen, moments.mean, samples=samples, rare=RARE)
             null = baseline.null(samples)
             detected = float((overall(scored, null) >= null.threshold).mean())
             found.append(Power(shift=name, samples=samples, detected=detected))
