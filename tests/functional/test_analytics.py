@@ -71,16 +71,23 @@ def _event(number: int, ago: int, chance: random.Random) -> InferenceEvent:
 
 @pytest.fixture(scope="module")
 def known(platform: Deployed) -> Known:
-    """Events of ten days, put where Firehose would have, some twice; truths; images."""
+    """Events of ten days, put where Firehose would have, some of them twice; truths; images."""
     chance = random.Random(7)
     session = platform.session
     events = [
         (ago, _event(number, ago, chance))
         for number, ago in enumerate(each for each in range(1, 11) for _ in range(25))
     ]
+    delivered = {
+        ago: [event.model_dump(mode="json") for day, event in events if day == ago]
+        for ago in range(1, 12)
+    }
     for ago in range(1, 11):
-        of_day = [event.model_dump(mode="json") for day, event in events if day == ago]
-        _put_events(session, _day(ago), [*of_day, of_day[0]])
+        # again in the same file, in another one, and after midnight
+        _put_events(
+            session, _day(ago), [*delivered[ago], delivered[ago][0], *delivered[ago + 1][-1:]]
+        )
+        _put_events(session, _day(ago), delivered[ago][1:4], name="again")
     rows = [{"date": _day(ago), **event.model_dump(mode="json")} for ago, event in events]
     frame = pd.DataFrame(rows)
     truths = frame[frame.index % 3 == 0].assign(
@@ -90,7 +97,8 @@ def known(platform: Deployed) -> Known:
     )
     columns = [name for name, _kind, _about in GROUND_TRUTHS.columns]
     for day, told in truths.groupby("date"):
-        _put_lines(session, f"{GROUND_TRUTHS.folder(str(day))}a.json", told[columns])
+        for name in ("a", "again"):
+            _put_lines(session, f"{GROUND_TRUTHS.folder(str(day))}{name}.json", told[columns])
     images = _images(chance)
     for day, sent in images.groupby("date"):
         _put_lines(session, f"{IMAGE_RECORDS.folder(str(day))}a.json", sent.drop(columns="date"))
@@ -116,12 +124,14 @@ def _images(chance: random.Random) -> pd.DataFrame:
     )
 
 
-def _put_events(session: Session, day: str, rows: list[dict[str, Any]]) -> None:
+def _put_events(
+    session: Session, day: str, rows: list[dict[str, Any]], *, name: str = "known"
+) -> None:
     """Write events as Firehose does, but to a day in the past."""
     columns = [(name, kind) for name, kind, _about in INFERENCE_EVENTS.columns]
     content, unfit = _parquet([json.dumps(row) for row in rows], columns)
     assert unfit == []
-    _put(session, f"{INFERENCE_EVENTS.folder(day)}known.parquet", content)
+    _put(session, f"{INFERENCE_EVENTS.folder(day)}{name}.parquet", content)
 
 
 def _put_lines(session: Session, key: str, rows: pd.DataFrame) -> None:

@@ -53,10 +53,13 @@ _ANSWERS = """WITH answers AS (
          arbitrary(probability) AS probability, arbitrary(latency_ms) AS latency_ms,
          arbitrary(image_sha256) AS image_sha256, min(time) AS time
   FROM inference_events
-  WHERE date BETWEEN ? AND ?
+  WHERE date BETWEEN date_format(CAST(? AS date) - INTERVAL '1' DAY, '%Y-%m-%d') AND ?
   GROUP BY prediction_id
+  HAVING min(date) >= ?
 )"""
-"""Firehose delivers at least once: an answer that came twice is counted once."""
+"""Firehose delivers at least once: an answer that came twice is counted once, on the day on which
+it came first, which may be the one before the period's."""
+_ANSWERED = (START, END, START)
 
 
 def _on_answers(rest: str) -> str:
@@ -69,7 +72,7 @@ QUERIES = (
         "answers_by_day",
         "Answers by day and variant",
         "How many answers each variant and model version gave on each day.",
-        _PERIOD,
+        _ANSWERED,
         _on_answers(
             """SELECT date, variant, model_version, count(*) AS answers
 FROM answers
@@ -82,10 +85,16 @@ ORDER BY date, variant, model_version"""
         "Accuracy by day and variant",
         "How many answers were right, of those whose truth was told; the day is the answer's.",
         _PERIOD,
-        """SELECT date, variant, model_version, count(*) AS told, count_if(correct) AS correct,
+        """WITH told AS (
+  SELECT prediction_id, min(date) AS date, arbitrary(variant) AS variant,
+         arbitrary(model_version) AS model_version, arbitrary(correct) AS correct
+  FROM ground_truths
+  WHERE date BETWEEN ? AND ?
+  GROUP BY prediction_id
+)
+SELECT date, variant, model_version, count(*) AS told, count_if(correct) AS correct,
        CAST(count_if(correct) AS double) / count(*) AS accuracy
-FROM ground_truths
-WHERE date BETWEEN ? AND ?
+FROM told
 GROUP BY date, variant, model_version
 ORDER BY date, variant, model_version""",
     ),
@@ -93,7 +102,7 @@ ORDER BY date, variant, model_version""",
         "latency_percentiles",
         "Latency percentiles",
         "The endpoint's median, 90th and 99th percentile in milliseconds, by day and variant.",
-        _PERIOD,
+        _ANSWERED,
         _on_answers(
             """SELECT date, variant, count(*) AS answers,
        approx_percentile(latency_ms, 0.5) AS p50_ms,
@@ -108,7 +117,7 @@ ORDER BY date, variant"""
         "slowest_images",
         "Slowest images",
         "The answers that took longest, with their images.",
-        (*_PERIOD, _TOP),
+        (*_ANSWERED, _TOP),
         _on_answers(
             """, ranked AS (
   SELECT *, row_number() OVER (ORDER BY latency_ms DESC, prediction_id) AS place
@@ -124,17 +133,21 @@ ORDER BY place"""
         "label_shift",
         "Label shift against the week before",
         "Each label's share of the answers, and its share in the week before the first day.",
-        (*_PERIOD, START, START),
+        (*_ANSWERED, START, START, START),
         _on_answers(
             """, now_shares AS (
   SELECT label, CAST(count(*) AS double) / sum(count(*)) OVER () AS share
   FROM answers
   GROUP BY label
 ), before_shares AS (
-  SELECT label, CAST(count(DISTINCT prediction_id) AS double)
-         / sum(count(DISTINCT prediction_id)) OVER () AS share
-  FROM inference_events
-  WHERE date >= date_format(CAST(? AS date) - INTERVAL '7' DAY, '%Y-%m-%d') AND date < ?
+  SELECT label, CAST(count(*) AS double) / sum(count(*)) OVER () AS share
+  FROM (
+    SELECT prediction_id, arbitrary(label) AS label
+    FROM inference_events
+    WHERE date >= date_format(CAST(? AS date) - INTERVAL '8' DAY, '%Y-%m-%d') AND date < ?
+    GROUP BY prediction_id
+    HAVING min(date) >= date_format(CAST(? AS date) - INTERVAL '7' DAY, '%Y-%m-%d')
+  )
   GROUP BY label
 )
 SELECT coalesce(n.label, b.label) AS label, coalesce(n.share, 0e0) AS share,
@@ -148,7 +161,7 @@ ORDER BY label"""
         "confidence_histogram",
         "Confidence histogram",
         "How many answers have a probability in each tenth from 0 to 1, by model version.",
-        _PERIOD,
+        _ANSWERED,
         _on_answers(
             """SELECT model_version, count(*) AS answers,
        (least(width_bucket(probability, 0e0, 1e0, 10), 10) - 1) / 10e0 AS from_probability
@@ -172,7 +185,7 @@ ORDER BY date, status, reason""",
         "cost_per_prediction",
         "Cost per prediction",
         "What an answer cost on each day, from what the endpoint costs in a day.",
-        (*_PERIOD, _DAY_CENTS),
+        (*_ANSWERED, _DAY_CENTS),
         _on_answers(
             """, cost AS (
   SELECT (hundreds * 10000 + n) / 100e0 AS usd
@@ -190,7 +203,7 @@ ORDER BY date"""
         "Share of repeated images",
         "How many answers were for an image that had been answered in the period: what a cache "
         "could have spared. Answers that the API's cache gave leave no event.",
-        _PERIOD,
+        _ANSWERED,
         _on_answers(
             """, seen AS (
   SELECT date, row_number() OVER (PARTITION BY image_sha256 ORDER BY time, prediction_id) AS turn
