@@ -13,6 +13,7 @@ from visionml.cli.check import check
 from visionml.cli.datasets import dataset
 from visionml.cli.demo import demo
 from visionml.cli.deployments import deployments, promote, rollback, traffic
+from visionml.cli.doctor import doctor
 from visionml.cli.economy import capacity, cost
 from visionml.cli.drift import drift
 from visionml.cli.images import forget, images, upload
@@ -32,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(rich_help_panel="On this computer")(demo)
+app.command(rich_help_panel="On this computer")(doctor)
 app.add_typer(local, rich_help_panel="On this computer")
 app.command(rich_help_panel="The stacks")(synth)
 app.command(rich_help_panel="The stacks")(check)
