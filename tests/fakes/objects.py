@@ -35,13 +35,6 @@ class MemoryObjects:
         content = self.read_bytes(address)
         return content, etag_of(content)
 
-    def fetch(
-        self, address: str, *, version: str | None = None, check: Callable[[int], None]
-    ) -> Fetched:
-        content, etag = self.read_tagged(address)
-        check(len(content))
-        return Fetched(content, etag)
-
     def write(
         self, address: str, content: bytes | str, *, content_type: str = "", new: bool = False
     ) -> None:
@@ -82,3 +75,17 @@ class MemoryObjects:
 def etag_of(content: bytes) -> str:
     """Return the ETag that S3 gives an object that was written at once."""
     return f'"{md5(content).hexdigest()}"'
+
+
+class MemoryReads:
+    """Stands for ``visionml.aws.reads.Reads``."""
+
+    def __init__(self, objects: MemoryObjects, bucket: str) -> None:
+        self._objects, self._bucket = objects, bucket
+
+    def fetch(
+        self, key: str, *, version: str | None = None, check: Callable[[int], None]
+    ) -> Fetched:
+        content, etag = self._objects.read_tagged(f"s3://{self._bucket}/{key}")
+        check(len(content))
+        return Fetched(content, etag)

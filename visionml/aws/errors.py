@@ -65,6 +65,7 @@ _BY_CODE: dict[str, type[VisionmlError]] = {
     "ValidationError": InvalidInput,
     "ValidationException": InvalidInput,
     "ExecutionLimitExceeded": Unavailable,
+    "InternalError": Unavailable,
     "InternalFailure": Unavailable,
     "InternalServiceError": Unavailable,
     "InternalServerError": Unavailable,

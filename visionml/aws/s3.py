@@ -85,26 +85,6 @@ class Objects:
                     check(found["ContentLength"])
                 return body.read()
 
-    def fetch(
-        self, address: str, *, version: str | None = None, check: Callable[[int], None]
-    ) -> Fetched:
-        """Return an object's content and ETag, of one `version` of it where one is named.
-
-        `check` is told the number of bytes before they are read and may raise.
-
-        Raises
-        ------
-        NotFound
-            The object, the version or the bucket does not exist.
-        """
-        bucket, key = parse_uri(address)
-        options: dict[str, Any] = {"VersionId": version} if version else {}
-        with translated(f"read {address}"):
-            found = self._client.get_object(Bucket=bucket, Key=key, **options)
-            with found["Body"] as body:
-                check(found["ContentLength"])
-                return Fetched(body.read(), found["ETag"])
-
     def lines(self, address: str) -> Iterator[str]:
         """Yield the lines of an object's UTF-8 text as they arrive, without their ends.
 

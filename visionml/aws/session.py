@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.session import Session
+
+from visionml.errors import AccessDenied
 
 if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBServiceResource
@@ -71,6 +75,25 @@ class Aws:
     def boto_session(self) -> boto3.Session:
         """Return a session for libraries that make their own clients; they go where these go."""
         return _Directed(self._session, self._where)
+
+    def credentials(self) -> "ReadOnlyCredentials":
+        """Return the credentials in use now; those that run out are renewed.
+
+        Raises
+        ------
+        AccessDenied
+            There are none.
+        """
+        found = self._session.get_credentials()
+        if found is None:
+            raise AccessDenied("There are no AWS credentials.", hint="Run `aws configure`.")
+        return found.get_frozen_credentials()  # type: ignore[no-any-return]
+
+    @cached_property
+    def ca_bundle(self) -> str | None:
+        """The file of the authorities that are trusted; None for those that everybody trusts."""
+        found = self._where.get("verify") or Session().get_config_variable("ca_bundle")
+        return str(found) if found else None
 
     @property
     def region(self) -> str:

@@ -14,6 +14,7 @@ from functools import partial
 from types import FrameType
 
 from visionml.aws.invocation import invoke
+from visionml.aws.reads import Reads
 from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.aws.table import Table
@@ -96,9 +97,8 @@ def hands(plan: BatchPlan, store: Store, environment: BatchJobEnvironment, aws: 
     """Return what works on the parts of a plan."""
     pace = partial(Pace, seconds=environment.patience_seconds, renewed=True)
     keep, finish = _keeper(environment, aws, pace())
-    reader = Reader(
-        store.objects, plan.request.bucket, limit=environment.upload_limit_bytes, pace=pace()
-    )
+    bucket = Reads(aws, plan.request.bucket, connections=environment.concurrency)
+    reader = Reader(bucket, limit=environment.upload_limit_bytes, pace=pace())
     return part.Hands(
         store=store,
         read=reader.read,

@@ -1,11 +1,12 @@
 """Images from S3: exactly those that were planned, or the reason why not."""
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
-from visionml.aws.s3 import Fetched, uri
+from visionml.aws.s3 import Fetched
 from visionml.batch.outcomes import Image
-from visionml.batch.store import Objects
 from visionml.contracts.batch import BatchInput
 from visionml.contracts.inference import ErrorDetail
 from visionml.errors import AccessDenied, NotFound, RequestRefused, Unavailable, VisionmlError
@@ -16,12 +17,21 @@ _ATTEMPTS = 3
 """To read what fails for reasons that nobody knows."""
 
 
+class Fetches(Protocol):
+    """What is asked of the bucket of images; `visionml.aws.reads.Reads` is one."""
+
+    def fetch(
+        self, key: str, *, version: str | None = None, check: Callable[[int], None]
+    ) -> Fetched:
+        """Return an object's content and ETag; `check` is told its length and may raise."""
+
+
 class Reader:
     """Reads images of one bucket, from several threads."""
 
-    def __init__(self, objects: Objects, bucket: str, *, limit: int, pace: Pace) -> None:
+    def __init__(self, bucket: Fetches, *, limit: int, pace: Pace) -> None:
         """Read images of up to `limit` bytes, waiting as `pace` allows."""
-        self._objects, self._bucket, self._pace = objects, bucket, pace
+        self._bucket, self._pace = bucket, pace
         self._check = partial(check_size, limit=limit)
 
     def read(self, source: BatchInput) -> Image | ErrorDetail:
@@ -43,10 +53,9 @@ class Reader:
             return _unread("s3_denied", "may not be read by the job's role, or does not exist")
 
     def _read(self, source: BatchInput) -> Image | ErrorDetail:
-        address = uri(self._bucket, source.key)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                found = self._fetched(address, source)
+                found = self._fetched(source)
             except (NotFound, AccessDenied, RequestRefused, Unavailable):
                 raise
             except VisionmlError as error:
@@ -58,11 +67,11 @@ class Reader:
             return _unread("changed", "was written anew after the run was planned")
         return Image(source, found.content, hashlib.sha256(found.content).hexdigest())
 
-    def _fetched(self, address: str, source: BatchInput) -> Fetched:
+    def _fetched(self, source: BatchInput) -> Fetched:
         while True:
             self._pace.ready()
             try:
-                found = self._objects.fetch(address, version=source.version_id, check=self._check)
+                found = self._bucket.fetch(source.key, version=source.version_id, check=self._check)
             except Unavailable as error:
                 self._pace.slow(error)
             else:

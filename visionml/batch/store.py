@@ -1,11 +1,11 @@
 """What a run reads and writes in S3, and the records of it by name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from visionml.aws.s3 import Fetched, Listed, uri
+from visionml.aws.s3 import Listed, uri
 from visionml.contracts.batch import (
     BatchInput,
     BatchPlan,
@@ -28,11 +28,6 @@ class Objects(Protocol):
 
     def read_bytes(self, address: str) -> bytes:
         """Return an object's bytes."""
-
-    def fetch(
-        self, address: str, *, version: str | None = None, check: Callable[[int], None]
-    ) -> Fetched:
-        """Return an object's content and ETag; `check` is told its length and may raise."""
 
     def write(
         self,

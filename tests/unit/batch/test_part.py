@@ -14,7 +14,7 @@ from pyarrow import parquet
 from tests.fakes.crashes import Crash, Crashing
 from tests.fakes.endpoint import MemoryEndpoint
 from tests.fakes.models import VERSION, write_brightness_model
-from tests.fakes.objects import MemoryObjects
+from tests.fakes.objects import MemoryObjects, MemoryReads
 from tests.fakes.pictures import encoded
 from tests.fakes.table import MemoryTable
 from tests.unit.batch.test_planning import NOW
@@ -80,7 +80,7 @@ class World:
         keeper = Keeper(self.table, predictions, pace=self.pace())
         hands = Hands(
             store=self.store,
-            read=Reader(self.objects, "raw", limit=LIMIT, pace=self.pace()).read,
+            read=Reader(MemoryReads(self.objects, "raw"), limit=LIMIT, pace=self.pace()).read,
             predict=self.predict or Endpoint(self.endpoint, pace=self.pace()).predict,
             keep=keeper.keep,
             finish=keeper.finish,
