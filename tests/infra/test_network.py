@@ -73,6 +73,7 @@ def test_interface_endpoints_are_paid_for_in_private_networks_only(
             "com.amazonaws.us-east-1.ecs",
             "com.amazonaws.us-east-1.ecs-agent",
             "com.amazonaws.us-east-1.ecs-telemetry",
+            "com.amazonaws.us-east-1.events",
             "com.amazonaws.us-east-1.kinesis-streams",
             "com.amazonaws.us-east-1.logs",
             "com.amazonaws.us-east-1.monitoring",
