@@ -214,7 +214,7 @@ def test_requests_that_fail_are_isolated_and_told_of(environment: Synthesised) -
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert (mapping["MaximumRetryAttempts"], mapping["ParallelizationFactor"]) == (12, 1)
-    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (20, 0)
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (64, 0)
     destination = text(mapping["DestinationConfig"]["OnFailure"]["Destination"])
     assert destination.endswith(f":{names.failed_requests_queue}")
 
@@ -232,6 +232,19 @@ def test_the_consumer_gives_a_request_up_before_lambda_does(environment: Synthes
     assert mapping["MaximumRecordAgeInSeconds"] >= stream.maximum_age_seconds + function["Timeout"]
     assert mapping["MaximumRetryAttempts"] * int(known["PATIENCE_SECONDS"]) >= 3600
     assert function["Timeout"] > int(known["PATIENCE_SECONDS"])
+
+
+def test_images_that_go_together_cannot_ring_the_alarm_on_latency(
+    environment: Synthesised,
+) -> None:
+    (known,) = [
+        each["Environment"]["Variables"]
+        for each in environment.properties("AWS::Lambda::Function")
+        if text(each["FunctionName"]).count("prediction-consumer")
+    ]
+    assert int(known["IMAGES_PER_INVOCATION"]) > 1
+    alarms = environment.settings.alarms
+    assert int(known["INVOCATION_MILLISECONDS"]) * 2 <= alarms.latency_average_ms
 
 
 def test_streams_may_be_on_demand_and_read_by_a_registered_consumer(
