@@ -38,7 +38,7 @@ class Window:
     names: tuple[str, ...]
     """Of the columns of `statistics`."""
     statistics: Floats
-    """(n, statistics); NaN where nobody measured."""
+    """(n, statistics); NaN where nobody measured, infinite for what is no finite number."""
     embeddings: Floats | None
     """(n, features), rows of NaN where the model gave none; None if it never does."""
     probabilities: Floats
@@ -214,7 +214,7 @@ class _Reader:
 
 
 def _number(value: object) -> float:
-    """Return a number that 32-bit floats hold, infinite ones included; NaN for none."""
+    """Return a number that 32-bit floats hold; NaN for none at all, infinite for one that is NaN."""
     if not isinstance(value, int | float):
         return math.nan
     return float(value) if abs(value) < 3e38 else math.copysign(math.inf, value)
@@ -248,10 +248,7 @@ def _best(shares: Floats) -> Numbers:
 
 
 def _gaps(window: Window) -> tuple[dict[str, int], dict[str, int]]:
-    """Return how many values are absent and how many are no finite numbers, by name.
-
-    An absent value and a NaN that somebody sent are the same in an array.
-    """
+    """Return how many values are absent and how many are no finite numbers, by name."""
     absent = np.isnan(window.statistics).sum(axis=0)
     strange = np.isinf(window.statistics).sum(axis=0)
     gaps = dict(zip(window.names, absent.tolist(), strict=True))
