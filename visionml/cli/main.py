@@ -20,7 +20,7 @@ from visionml.cli.images import forget, images, upload
 from visionml.cli.local import local
 from visionml.cli.models import evaluate, lineage, predict
 from visionml.cli.query import query
-from visionml.cli.stacks import deploy, destroy, synth
+from visionml.cli.stacks import deploy, destroy, diff, synth
 from visionml.cli.stream import stream
 from visionml.cli.training import train
 from visionml.errors import VisionmlError
@@ -37,6 +37,7 @@ app.command(rich_help_panel="On this computer")(doctor)
 app.add_typer(local, rich_help_panel="On this computer")
 app.command(rich_help_panel="The stacks")(synth)
 app.command(rich_help_panel="The stacks")(check)
+app.command(rich_help_panel="The stacks")(diff)
 app.command(rich_help_panel="The stacks")(deploy)
 app.command(rich_help_panel="The stacks")(destroy)
 app.command(rich_help_panel="The stacks")(cost)

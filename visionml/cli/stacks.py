@@ -1,4 +1,4 @@
-"""``visionml synth``, ``deploy`` and ``destroy``."""
+"""``visionml synth``, ``diff``, ``deploy`` and ``destroy``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ import typer
 from visionml.cli.options import AsJson, Environment, print_frame, print_json, print_pairs
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.progress import TaskID
 
     from visionml.desks.stacks import OnProgress, Progress
@@ -18,6 +19,7 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for templat
 Bootstrap = Annotated[
     bool, typer.Option("--bootstrap", help="Prepare an account that the CDK was never used in.")
 ]
+Fail = Annotated[bool, typer.Option("--fail", help="End with 1 when anything would change.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -31,6 +33,43 @@ def synth(
     assembly = synthesise(settings.load(environment), output, validate=True)
     stacks = [stack.stack_name for stack in assembly.stacks]
     print_pairs({"output": str(output), "stacks": stacks}, as_json=as_json)
+
+
+def diff(
+    *, environment: Environment = "local", fail: Fail = False, as_json: AsJson = False
+) -> None:
+    """Show what a deployment would change: added, replaced, removed, updated, permissions widened.
+
+    Compares the templates that stand with the synthesised ones. A replaced resource is a new one,
+    and the old one is deleted. Ends with 0; with --fail, with 1 when anything would change.
+
+    Examples: `visionml diff`, `visionml diff --environment prod --fail --json`.
+    """
+    from visionml import workbench
+
+    session = workbench.open(environment)
+    if not as_json:
+        typer.echo("Synthesising the templates ...", err=True)
+    found = session.stacks.diff()
+    if as_json:
+        print_json(found.to_dict("records"))
+    else:
+        _print_diff(found)
+    if fail and not found.empty:
+        raise typer.Exit(1)
+
+
+def _print_diff(found: "pd.DataFrame") -> None:
+    if found.empty:
+        typer.echo("A deployment would change nothing.")
+    for kind in ("permissions widened", "removed", "replaced", "added", "updated"):
+        rows = found[found["kind"] == kind]
+        if len(rows):
+            typer.echo(f"\n{kind} ({len(rows)})")
+        for row in rows.to_dict("records"):
+            typer.echo(f"  {row['stack']}/{row['resource']}  {row['type']}")
+            if row["what"]:
+                typer.echo(f"      {row['what']}")
 
 
 def deploy(

@@ -1,14 +1,16 @@
 """The CloudFormation stacks of an environment: deploy, look at, destroy."""
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
 from visionml.aws.errors import translated
+from visionml.cdk import differences
 from visionml.desks.leftovers import Leftovers
 from visionml.desks.platform import Platform, Say
 from visionml.errors import NotFound
@@ -103,6 +105,48 @@ class Stacks:
                 self._deployer.prepare(aws.account, aws.region, on_progress=tell)
             changed, recorded = self._deployer.deploy(Path(folder), on_progress=tell)
         return Deployed(self.table(), changed, recorded)
+
+    def diff(self) -> pd.DataFrame:
+        """Return what a deployment would change: kind, stack, resource, type, what.
+
+        ``added``, ``replaced``, ``removed``, ``updated`` and ``permissions widened``; a stack that
+        does not stand yet is added with all that it holds.
+        """
+        with tempfile.TemporaryDirectory(prefix="visionml-") as folder:
+            stacks = self.synth(Path(folder), guarded=False)
+            wanted = {
+                path.name: json.loads(path.read_text(encoding="utf-8"))
+                for path in Path(folder).glob("*.template.json")
+            }
+            files = self._template_files(Path(folder))
+        found = differences.between(
+            {name: self._deployed(name) for name in stacks},
+            {name: wanted[files[name]] for name in stacks},
+        )
+        rows = [asdict(each) for each in found]
+        return pd.DataFrame(rows, columns=pd.Index(["kind", "stack", "resource", "type", "what"]))
+
+    @staticmethod
+    def _template_files(assembly: Path) -> dict[str, str]:
+        manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
+        return {
+            artifact["properties"]["stackName"]: artifact["properties"]["templateFile"]
+            for artifact in manifest["artifacts"].values()
+            if artifact["type"] == "aws:cloudformation:stack"
+        }
+
+    def _deployed(self, stack: str) -> dict[str, Any]:
+        """Return the template of a stack that stands; an empty one where none does."""
+        client = self._platform.aws.cloudformation
+        try:
+            with translated(f"read the template of {stack}"):
+                body: Any = client.get_template(StackName=stack, TemplateStage="Original")[
+                    "TemplateBody"
+                ]
+        except NotFound:
+            return {}
+        found: dict[str, Any] = json.loads(body) if isinstance(body, str) else dict(body)
+        return found
 
     def destroy(self, *, on_progress: OnProgress | None = None) -> pd.DataFrame:
         """Delete every stack and what the machines made; return the stacks that are left.
