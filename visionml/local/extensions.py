@@ -30,6 +30,7 @@ _API_HOST = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws
 def install(project: Project, state: State) -> None:
     """Add to MiniStack what it lacks, before the first request."""
     calls.install(project)
+    ministack.ask_for_keys()
     ministack.run_express_as_aws()
     execution_logs.install()
     metrics.install()

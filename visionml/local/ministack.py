@@ -32,6 +32,7 @@ from visionml.local.internals.api_calls import (
 from visionml.local.internals.api_exports import export_as_aws
 from visionml.local.internals.buckets import keep_bucket_settings
 from visionml.local.internals.callbacks import keep_callbacks
+from visionml.local.internals.encryption import ask_for_keys
 from visionml.local.internals.events import Undelivered, ask_queues, name_object_versions
 from visionml.local.internals.express import on_execution_end, run_express_as_aws
 from visionml.local.internals.functions import (
@@ -74,6 +75,7 @@ from visionml.local.internals.maps import distribute_as_aws
 from visionml.local.internals.parameters import ParameterChange, on_parameter_change
 from visionml.local.internals.queues import read_queues_as_roles
 from visionml.local.internals.requests import Asked, answer_instead
+from visionml.local.internals.roles import keep_role_boundaries
 from visionml.local.internals.scope import (
     account,
     region,
@@ -159,6 +161,7 @@ __all__ = [
     "alarm_state",
     "answer_instead",
     "asgi",
+    "ask_for_keys",
     "ask_queues",
     "call_api",
     "call_as",
@@ -193,6 +196,7 @@ __all__ = [
     "keep_bucket_settings",
     "keep_callbacks",
     "keep_full_buckets",
+    "keep_role_boundaries",
     "keep_stage_settings",
     "keep_table_settings",
     "make_secrets_as_aws",

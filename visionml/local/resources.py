@@ -10,6 +10,7 @@ def install() -> None:
     ministack.keep_full_buckets()
     ministack.keep_bucket_settings()
     ministack.keep_table_settings()
+    ministack.keep_role_boundaries()
     ministack.make_secrets_as_aws()
     ministack.create_request_validators()
     for type_name, recorded in RECORDED.items():

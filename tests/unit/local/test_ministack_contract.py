@@ -81,6 +81,7 @@ _FUNCTIONS: dict[str, dict[str, list[str] | None]] = {
         "_gen_secret": [],
         "_gen_session_token": [],
         "_gen_id": None,
+        "_policy_exists": ["arn"],
         "_now": [],
     },
     "services.stepfunctions": {
@@ -387,6 +388,8 @@ def test_the_stores_that_we_read_and_write_exist() -> None:
     assert hasattr(_attribute("services.cloudwatch", "_metrics"), "get")
     assert hasattr(_attribute("services.kinesis", "_streams"), "get")
     assert hasattr(_attribute("services.kinesis", "_consumers"), "pop")
+    assert hasattr(_attribute("services.s3", "_bucket_encryption"), "get")
+    assert hasattr(_attribute("services.sns", "_topics"), "get")
     assert hasattr(_attribute("services.sqs", "_queues"), "values")
     assert hasattr(_attribute("services.lambda_svc", "_esms"), "get")
     assert hasattr(_attribute("core.concurrency", "esm_wake"), "set")

@@ -13,6 +13,7 @@ from ministack.core import iam_actions, iam_evaluator, router
 from ministack.services import iam, sts
 
 from visionml.errors import AccessDenied
+from visionml.local.internals.encryption import on_behalf
 from visionml.local.internals.scope import account, region
 
 Query = Mapping[str, Sequence[str]]
@@ -113,7 +114,7 @@ class Verdict:
     resource: str
     allowed: bool
     by_service: bool
-    """A service asked for the role: `enforce` did, and no request of the role's own."""
+    """A service asked on the role's behalf, and no request of the role's own."""
 
 
 def on_verdict(listener: Callable[[Verdict], None]) -> None:
@@ -134,6 +135,7 @@ def on_verdict(listener: Callable[[Verdict], None]) -> None:
         arn = _identity(access_key_id)
         if arn and not isinstance(denied, iam_evaluator.AuthError):
             principal, by_service = _principal(arn)
+            by_service = by_service or on_behalf()
             listener(Verdict(principal, iam_action, resource_arn, denied is None, by_service))
         return denied
 
