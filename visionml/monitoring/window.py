@@ -214,7 +214,7 @@ class _Reader:
 
 
 def _number(value: object) -> float:
-    """Return a number that 32-bit floats hold; NaN for none at all, infinite for one that is NaN."""
+    """Return a number that 32-bit floats hold: NaN for none at all, infinite for what is NaN."""
     if not isinstance(value, int | float):
         return math.nan
     return float(value) if abs(value) < 3e38 else math.copysign(math.inf, value)
