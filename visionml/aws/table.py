@@ -50,7 +50,7 @@ class Table:
         condition = _condition(expected or {})
         options: dict[str, Any] = {} if condition is None else {"ConditionExpression": condition}
         with translated(f"write {item[self._pk]} to the table {self.name}"):
-            self._table.put_item(Item=_stored(item), **options)
+            self._table.put_item(Item=stored(item), **options)
 
     def put_together(
         self, items: Sequence[Item], *, expected: Mapping[str, str] | None = None
@@ -72,7 +72,7 @@ class Table:
                 "ExpressionAttributeValues": {f":{name}": expected[name] for name in expected},
             }
         writes: list[Any] = [
-            {"Put": {"TableName": self.name, "Item": _stored(item), **condition}} for item in items
+            {"Put": {"TableName": self.name, "Item": stored(item), **condition}} for item in items
         ]
         with translated(f"write {len(items)} items to the table {self.name}"):
             self._table.meta.client.transact_write_items(TransactItems=writes)
@@ -84,18 +84,7 @@ class Table:
             self._table.batch_writer(overwrite_by_pkeys=[self._pk, self._sk]) as batch,
         ):
             for item in items:
-                batch.put_item(Item=_stored(item))
-
-    def put_some(self, items: Sequence[Item]) -> list[Item]:
-        """Write up to 25 items of different keys, each on its own; return those left over.
-
-        A busy table leaves some over, which are to be written again after a while.
-        """
-        writes: Any = {self.name: [{"PutRequest": {"Item": _stored(item)}} for item in items]}
-        with translated(f"write to the table {self.name}"):
-            answer = self._table.meta.client.batch_write_item(RequestItems=writes)
-        left = answer.get("UnprocessedItems", {}).get(self.name, [])
-        return [_plain(each["PutRequest"]["Item"]) for each in left if "PutRequest" in each]
+                batch.put_item(Item=stored(item))
 
     def put_and_count(
         self, item: Item, *, counter: Item, numbers: Mapping[str, int], facts: Mapping[str, Any]
@@ -108,14 +97,14 @@ class Table:
             The item exists, or somebody else writes one of the two right now.
         """
         names = {f"#{name}": name for name in (*numbers, *facts)}
-        values = _stored({f":{name}": value for name, value in {**numbers, **facts}.items()})
+        values = stored({f":{name}": value for name, value in {**numbers, **facts}.items()})
         added = ", ".join(f"#{name} :{name}" for name in numbers)
         set_ = ", ".join(f"#{name} = :{name}" for name in facts)
         writes: list[Any] = [
             {
                 "Put": {
                     "TableName": self.name,
-                    "Item": _stored(item),
+                    "Item": stored(item),
                     "ConditionExpression": f"attribute_not_exists({self._pk})",
                 }
             },
@@ -152,7 +141,7 @@ class Table:
         set_ = ", ".join(f"#{name} = :{name}" for name in facts if f":{name}" in values)
         gone = ", ".join(f"#{name}" for name in facts if f":{name}" not in values)
         parts = [f"SET {set_}" if set_ else "", f"REMOVE {gone}" if gone else ""]
-        options: dict[str, Any] = {"ExpressionAttributeValues": _stored(values)} if values else {}
+        options: dict[str, Any] = {"ExpressionAttributeValues": stored(values)} if values else {}
         condition = _condition(expected or {})
         there: ConditionBase = Attr(self._pk).exists()
         with translated(f"change {pk} in the table {self.name}"):
@@ -173,7 +162,7 @@ class Table:
         """Return one item as last written, or None."""
         with translated(f"read {pk} from the table {self.name}"):
             found = self._table.get_item(Key=self._key(pk, sk), ConsistentRead=True)
-        return _plain(found["Item"]) if "Item" in found else None
+        return plain(found["Item"]) if "Item" in found else None
 
     def get_all(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
         """Return the items of these keys that there are, as last written, in few calls.
@@ -190,7 +179,7 @@ class Table:
             asked: Any = {self.name: {"Keys": wanted[:_GOT_AT_ONCE], "ConsistentRead": True}}
             with translated(f"read the table {self.name}"):
                 page = self._table.meta.client.batch_get_item(RequestItems=asked)
-            for item in map(_plain, page["Responses"].get(self.name, [])):
+            for item in map(plain, page["Responses"].get(self.name, [])):
                 found[str(item[self._pk]), str(item[self._sk])] = item
             unprocessed: Any = page.get("UnprocessedKeys", {})
             left = unprocessed.get(self.name, {}).get("Keys", [])
@@ -239,7 +228,7 @@ class Table:
                 ConsistentRead=True,
                 Limit=1,
             )
-        return next(map(_plain, found["Items"]), None)
+        return next(map(plain, found["Items"]), None)
 
     def page(
         self,
@@ -286,7 +275,7 @@ class Table:
                     Limit=_READ_AT_ONCE if also else limit + 1 - len(items),
                     **options,
                 )
-            items += map(_plain, found["Items"])
+            items += map(plain, found["Items"])
             if len(items) > limit:
                 last = items[limit - 1]
                 return items[:limit], (last[self._pk], last[self._sk])
@@ -314,7 +303,7 @@ class Table:
         while True:
             with translated(f"query the table {self.name}"):
                 page = self._table.query(**query)
-            yield from map(_plain, page["Items"])
+            yield from map(plain, page["Items"])
             if "LastEvaluatedKey" not in page:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -328,18 +317,18 @@ def _condition(expected: Mapping[str, str | int | None]) -> ConditionBase | None
     return condition
 
 
-def _stored(item: Item) -> Item:
+def stored(item: Item) -> Item:
     """Turn floats into Decimal, which is what the DynamoDB resource takes."""
     stored: Item = json.loads(json.dumps(item, allow_nan=False), parse_float=Decimal)
     return stored
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn Decimal back into int or float, at any depth."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return value

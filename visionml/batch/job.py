@@ -18,6 +18,7 @@ from visionml.aws.reads import Reads
 from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.aws.table import Table
+from visionml.aws.writes import Writes
 from visionml.batch import part
 from visionml.batch.asking import Endpoint
 from visionml.batch.keeping import Keeper
@@ -134,7 +135,8 @@ def _keeper(
     if not environment.predictions_table:
         return lambda _rows: None, lambda: None
     table = Table(aws.dynamodb, environment.predictions_table)
-    keeper = Keeper(table, Predictions(table, days=environment.results_days), pace=pace)
+    predictions = Predictions(table, days=environment.results_days)
+    keeper = Keeper(Writes(aws, environment.predictions_table), predictions, pace=pace)
     return keeper.keep, keeper.finish
 
 

@@ -14,7 +14,7 @@ _AT_ONCE = 25  # of BatchWriteItem
 
 
 class Items(Protocol):
-    """What is asked of the table; `visionml.aws.table.Table` is one."""
+    """What is asked of the table; `visionml.aws.writes.Writes` is one."""
 
     def put_some(self, items: Sequence[Item]) -> list[Item]:
         """Write up to 25 items and return those left over."""
