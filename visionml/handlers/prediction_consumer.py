@@ -7,6 +7,7 @@ handed back to Lambda, which hands it over again.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import (
@@ -20,6 +21,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from visionml.aws import stream
 from visionml.aws.queue import Queue
+from visionml.aws.reads import Reads
 from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.aws.table import Table
@@ -50,7 +52,18 @@ runtime = aws.client(
     retries={"mode": "standard", "total_max_attempts": 1},  # `infer` knows what to try again
 )
 kinesis = aws.client("kinesis", connect_timeout=2, read_timeout=5)
-uploaded = Uploaded(Objects(aws.s3), environment.raw_bucket)
+
+
+@cache
+def _images() -> Reads:
+    return Reads(aws, environment.raw_bucket, connections=environment.concurrency)
+
+
+uploaded = Uploaded(
+    Objects(aws.s3),
+    environment.raw_bucket,
+    fetch=lambda key, check: _images().fetch(key, check=check).content,
+)
 table = Table(aws.dynamodb, environment.predictions_table)
 sticky = sticky_to(aws, environment.endpoint_name, environment.assignment)
 processor = BatchProcessor(

@@ -1,6 +1,7 @@
 """Addresses to which callers send images that are too large for a request."""
 
 import uuid
+from collections.abc import Callable
 
 from visionml.aws.s3 import Objects, parse_uri, uri
 from visionml.contracts.inference import INLINE_IMAGE_BYTES, Upload, UploadRequest
@@ -9,6 +10,7 @@ from visionml.errors import AccessDenied, InvalidInput, NotFound, RequestRefused
 from visionml.serving.payload import check_size, parsed
 
 EXPIRES_SECONDS = 300
+Fetch = Callable[[str, Callable[[int], None]], bytes]
 
 
 def upload_request(body: bytes) -> UploadRequest:
@@ -50,8 +52,9 @@ def issue(request: UploadRequest, *, objects: Objects, bucket: str, limit: int) 
 class Uploaded:
     """Reads what lies below the prefix of uploads, and nothing else."""
 
-    def __init__(self, objects: Objects, bucket: str) -> None:
-        self._objects, self._bucket = objects, bucket
+    def __init__(self, objects: Objects, bucket: str, *, fetch: Fetch | None = None) -> None:
+        """Read by `fetch` where one is given, which is told a key and a check of the size."""
+        self._objects, self._bucket, self._fetch = objects, bucket, fetch or self._get
 
     def check(self, address: str) -> None:
         """Refuse an address that is none of ours: 422."""
@@ -72,10 +75,13 @@ class Uploaded:
         """
         self.check(address)
         try:
-            return self._objects.read_bytes(address, check=lambda size: check_size(size, limit))
+            return self._fetch(parse_uri(address).key, lambda size: check_size(size, limit))
         except (NotFound, AccessDenied) as error:
             # who may not list what lies there is told 403 of what does not exist
             raise _refused("s3_not_found", "holds no image: send it there first") from error
+
+    def _get(self, key: str, check: Callable[[int], None]) -> bytes:
+        return self._objects.read_bytes(uri(self._bucket, key), check=check)
 
     def keep(self, image: bytes, content_type: str) -> str:
         """Put an image where uploads lie, and return its address."""

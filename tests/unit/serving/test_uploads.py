@@ -1,5 +1,6 @@
 """Addresses for large images: pinned to type and size, and the only ones that are read."""
 
+from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
@@ -103,3 +104,20 @@ def test_an_address_that_nothing_was_sent_to_is_told_so(failure: type[Exception]
     with pytest.raises(RequestRefused, match="send it") as raised:
         uploaded(Held(failure)).read("s3://raw/inference/2", limit=5)
     assert (raised.value.status, raised.value.code) == (422, "s3_not_found")
+
+
+def test_who_reads_much_may_bring_another_way_to_read() -> None:
+    asked: list[str] = []
+
+    def fetch(key: str, check: Callable[[int], None]) -> bytes:
+        asked.append(key)
+        check(7)
+        return b"another"
+
+    held = Uploaded(Held(), "raw", fetch=fetch)  # type: ignore[arg-type]
+    assert held.read("s3://raw/inference/9", limit=7) == b"another"
+    with pytest.raises(RequestRefused):
+        held.read("s3://raw/inference/9", limit=6)
+    with pytest.raises(RequestRefused):
+        held.read("s3://raw/elsewhere/9", limit=7)
+    assert asked == ["inference/9"] * 2
