@@ -84,7 +84,7 @@ class Session:
         )
         self.lineage = Lineage(platform)
         self.alarms = Alarms(platform)
-        self.drift = Drift(platform)
+        self.drift = Drift(platform, api=self.api)
         self.guardrails = Guardrails(platform)
         self.queries = Queries(platform)
         self.traffic = Traffic(platform)

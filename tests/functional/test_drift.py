@@ -1,15 +1,12 @@
 """Real images through the endpoint, then darker ones: what is said of them, and what it starts."""
 
 import contextlib
-import io
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from PIL import Image, ImageFilter
 from typer.testing import CliRunner
 
 from tests.functional.platform import Deployed, Trained
@@ -20,8 +17,9 @@ from visionml.aws.session import Aws
 from visionml.cli.main import app
 from visionml.contracts import watching
 from visionml.contracts.deployment import DeploymentOutcome
-from visionml.contracts.watching import Watched
+from visionml.contracts.watching import Watched, WatchSummary
 from visionml.desks.datasets import Sample
+from visionml.desks.drift import dusk as dusk_of
 from visionml.errors import NotFound
 from visionml.workbench import Session
 
@@ -58,32 +56,8 @@ def samples(platform: Deployed) -> list[Sample]:
     return platform.dataset.samples(IMAGES // 10, split="holdout")
 
 
-def shifted(content: bytes) -> bytes:
-    """Return a scan as a lens out of focus sees it in the dusk."""
-    picture = Image.open(io.BytesIO(content)).convert("L")
-    dusk = picture.filter(ImageFilter.GaussianBlur(0.7)).point(lambda value: value * 0.6)
-    target = io.BytesIO()
-    dusk.save(target, "PNG")
-    return target.getvalue()
-
-
-def sent(session: Session, images: list[bytes]) -> tuple[datetime, datetime]:
-    """Send images, wait until their events have come, and return when they were answered."""
-    begin = datetime.now(UTC)
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(session.api.predict, images))
-    end = datetime.now(UTC) + timedelta(seconds=1)
-
-    def arrived() -> bool:
-        return looked(session, begin, end).samples >= len(images)
-
-    until(arrived, every_seconds=1)
-    return begin, end
-
-
-def looked(session: Session, begin: datetime, end: datetime) -> Watched:
-    """Look at the answers of a time, and return what became of the version that serves."""
-    found = session.drift.look(begin, end)
+def of_variant(found: WatchSummary) -> Watched:
+    """Return what became of the version that serves."""
     return next(each for each in found.watched if each.variant == VARIANT)
 
 
@@ -110,14 +84,15 @@ def figure(session: Session, name: str) -> float:
 def usual(session: Session, samples: list[Sample]) -> Watched:
     """What was said of scans like those that the model was judged on."""
     until(lambda: _has_baseline(session))
-    return looked(session, *sent(session, [sample.content for sample in samples]))
+    (found,) = session.drift.ask([sample.content for sample in samples])
+    return of_variant(found)
 
 
 @pytest.fixture(scope="module")
 def dusk(session: Session, samples: list[Sample], usual: Watched, heard: Any) -> list[Watched]:
     """What was said of the same scans, darker and blurred, in two looks."""
-    begin, end = sent(session, [shifted(sample.content) for sample in samples])
-    return [looked(session, begin, end + timedelta(seconds=more)) for more in (0, 60)]
+    found = session.drift.ask([dusk_of(sample.content) for sample in samples], looks=2)
+    return [of_variant(each) for each in found]
 
 
 def _has_baseline(session: Session) -> bool:
@@ -195,5 +170,5 @@ def test_reports_can_be_read_shown_and_asked_about(
 
 def test_nobody_asking_is_not_enough_data_and_no_alarm(session: Session, usual: Watched) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=5)
-    found = looked(session, long_ago - timedelta(hours=1), long_ago)
+    found = of_variant(session.drift.look(long_ago - timedelta(hours=1), long_ago))
     assert (found.state, found.samples, found.alarm) == ("not_enough_data", 0, False)

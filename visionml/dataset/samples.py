@@ -7,6 +7,7 @@ import math
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -58,6 +59,25 @@ def enlarged(content: bytes, *, megapixels: float) -> bytes:
     side = math.sqrt(megapixels * 1e6 / (height * width))
     tiled = np.tile(pixels, (times, times, 1))[: round(height * side), : round(width * side)]
     return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(tiled), quality=95))
+
+
+def cuttings(*, height: int, width: int, most: int = 200, seed: int = 0) -> NDArray[np.uint8]:
+    """Return pieces of the photographs, (images, height, width, 3): things that are no class."""
+    chance = np.random.default_rng(seed)
+    found = np.empty((most, height, width, 3), np.uint8)
+    for place in range(most):
+        pixels = _photographs()[place % 2]
+        rows, columns = pixels.shape[:2]
+        step = max(1, min(rows // height, columns // width) // 2)
+        top = int(chance.integers(rows - (height - 1) * step))
+        left = int(chance.integers(columns - (width - 1) * step))
+        found[place] = pixels[top::step, left::step][:height, :width]
+    return found
+
+
+@cache
+def _photographs() -> tuple[NDArray[np.uint8], ...]:
+    return tuple(simplejpeg.decode_jpeg(photograph(name)) for name in ("china", "flower"))
 
 
 def _missing() -> MachineUnfit:

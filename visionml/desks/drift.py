@@ -1,25 +1,45 @@
 """Drift of the answers in production: looks at them, reports, baselines."""
 
+import json
+import tempfile
+import time
+import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyvips
+from numpy.typing import NDArray
 
 from visionml.aws.functions import call
+from visionml.contracts.inference import ATTEMPT_HEADER
 from visionml.contracts.monitoring import DriftReport
 from visionml.contracts.watching import BaselineMade, WatchOrder, WatchSummary
+from visionml.dataset.samples import cuttings
+from visionml.desks.api import Api
 from visionml.desks.card import Card
 from visionml.desks.platform import Platform
-from visionml.errors import NotFound
+from visionml.errors import NotFound, Unavailable
 from visionml.monitoring.baseline import Baseline
 from visionml.monitoring.baselines import Baselines
+from visionml.monitoring.making import opened
 from visionml.monitoring.persistence import persistence
+from visionml.monitoring.reference import Part, shards
 from visionml.monitoring.reports import Reports
+from visionml.monitoring.week import Week, week
+from visionml.serving.statuses import error_of
 
 _COLUMNS = [
     *("time", "variant", "version", "state", "samples", "score", "threshold", "moved", "reason"),
 ]
+_AT_ONCE = 4
+_PAUSE_SECONDS = 1.0
+_DELIVERY_SECONDS = 300.0
+"""How much longer events may be on their way than Firehose gathers them."""
 
 
 class Report:
@@ -58,8 +78,8 @@ class Report:
 class Drift:
     """What is known of drift; ``session.drift`` shows the newest reports."""
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
+    def __init__(self, platform: Platform, *, api: Api) -> None:
+        self._platform, self._api = platform, api
 
     def __repr__(self) -> str:
         return self.now().to_string()
@@ -149,6 +169,72 @@ class Drift:
         answer = self._call("baseline_maker", event)
         return BaselineMade.model_validate(answer["baselines"][0])
 
+    def ask(self, images: Sequence[bytes], *, looks: int = 1) -> list[WatchSummary]:
+        """Send images to the API and look at the answers, once their events have come.
+
+        Each further look is for a minute later, as if nothing else had been asked meanwhile.
+
+        Raises
+        ------
+        Unavailable
+            The events have not come in time.
+        """
+        begin = datetime.now(UTC)
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="images") as pool:
+            list(pool.map(self._answered, images))
+        end = datetime.now(UTC) + timedelta(seconds=1)
+        patience = self._platform.settings.analytics.buffer_seconds + _DELIVERY_SECONDS
+        give_up = time.monotonic() + patience
+        while _answers(found := self.look(begin, end)) < len(images):
+            if time.monotonic() > give_up:
+                raise Unavailable(
+                    f"Of {len(images)} answers {_answers(found)} are known.",
+                    hint="Look at the alarms delivery-freshness and delivery-failures.",
+                )
+            time.sleep(_PAUSE_SECONDS)
+        later = (end + number * timedelta(minutes=1) for number in range(1, looks))
+        return [found, *(self.look(begin, moment) for moment in later)]
+
+    def _answered(self, image: bytes) -> None:
+        """Have an image answered, even if its answer is in the API's cache: that makes no event."""
+        headers = {ATTEMPT_HEADER: uuid.uuid4().hex}
+        answer = self._api.ask(image, content_type="application/x-image", headers=headers)
+        if answer.status != 200:
+            raise error_of(answer.status, json.dumps(answer.body))
+
+    def week(self, *, seed: int = 0) -> Week:
+        """Return a week of reports on images of the production model's own data, shifted.
+
+        Nothing is sent or written: model and reports are those of this process.
+        """
+        platform, version = self._platform, self._active()
+        record = platform.versions.read(version)
+        with tempfile.TemporaryDirectory() as folder:
+            model = opened(platform.objects, record, Path(folder))
+        size = model.record.input
+        parts = list(
+            shards(
+                platform.objects,
+                platform.bucket("datasets"),
+                dataset=record.dataset,
+                version=record.dataset_version,
+                size=size.height,
+                most=platform.settings.drift.baseline_images,
+            )
+        )
+        pool = Part(
+            np.concatenate([part.pixels for part in parts]),
+            [row for part in parts for row in part.rows],
+        )
+        return week(
+            model,
+            self.baseline(version),
+            pool,
+            strangers=_like(pool, cuttings(height=size.height, width=size.width)),
+            settings=platform.settings.drift,
+            seed=seed,
+        )
+
     @property
     def _reports(self) -> Reports:
         return Reports(self._platform.objects, self._platform.bucket("results"))
@@ -170,6 +256,23 @@ class Drift:
         platform = self._platform
         client = platform.aws.client("lambda", read_timeout=900, retries={"max_attempts": 0})
         return call(client, platform.names.function(module), event)
+
+
+def dusk(content: bytes) -> bytes:
+    """Return a picture as a lens out of focus sees it in the evening, as PNG."""
+    picture = pyvips.Image.new_from_buffer(content, "")
+    dim = picture.gaussblur(0.7) * 0.6
+    return bytes(dim.cast("uchar").write_to_buffer(".png"))
+
+
+def _like(pool: Part, strangers: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the strangers in grey where all that is known is grey: colour would give them away."""
+    coloured = (pool.pixels != pool.pixels[..., :1]).any()
+    return strangers if coloured else strangers[..., 1:2].repeat(3, axis=3)
+
+
+def _answers(found: WatchSummary) -> int:
+    return sum(each.samples for each in found.watched)
 
 
 def _row(report: DriftReport) -> dict[str, Any]:

@@ -13,13 +13,10 @@ from visionml.aws.parameters import Parameters
 from visionml.aws.s3 import Objects
 from visionml.aws.session import Aws
 from visionml.contracts.environment import BaselineMakerEnvironment
-from visionml.contracts.layout import ARTEFACT
 from visionml.contracts.watching import BaselineMade
 from visionml.errors import InvalidInput
-from visionml.model import artefact
-from visionml.model.predict import Predictor
 from visionml.monitoring.baselines import Baselines
-from visionml.monitoring.making import make
+from visionml.monitoring.making import make, opened
 from visionml.registry.versions import Versions
 
 environment = BaselineMakerEnvironment.read()
@@ -53,11 +50,8 @@ def _made(version: str) -> BaselineMade:
         return BaselineMade(model_version=version, outcome="known", samples=known.facts.samples)
     record = versions.read(version)
     with tempfile.TemporaryDirectory() as folder:
-        archive, unpacked = Path(folder) / ARTEFACT, Path(folder) / "model"
-        archive.write_bytes(objects.read_bytes(record.artefact))
-        artefact.unpack(archive, unpacked)
         baseline = make(
-            Predictor(unpacked),
+            opened(objects, record, Path(folder)),
             objects,
             bucket=environment.datasets_bucket,
             record=record,
