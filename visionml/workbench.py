@@ -42,6 +42,7 @@ from visionml.desks.platform import Platform, Say
 from visionml.desks.predictions import Predictions
 from visionml.desks.queries import Queries
 from visionml.desks.runs import Runs
+from visionml.desks.security import Calls, Security
 from visionml.desks.stacks import Deployer, OnProgress, Progress, Stacks
 from visionml.desks.streams import Streams
 from visionml.desks.studio import Studio
@@ -60,7 +61,9 @@ LOCAL = "local"
 class Session:
     """One environment of the platform, opened for work."""
 
-    def __init__(self, platform: Platform, deployer: Deployer, labels: LabelSource) -> None:
+    def __init__(
+        self, platform: Platform, deployer: Deployer, labels: LabelSource, calls: Calls
+    ) -> None:
         self.settings = platform.settings
         self.names = platform.names
         self.aws = platform.aws
@@ -86,6 +89,7 @@ class Session:
         self.alarms = Alarms(platform)
         self.drift = Drift(platform, api=self.api)
         self.guardrails = Guardrails(platform)
+        self.security = Security(platform, calls)
         self.queries = Queries(platform)
         self.traffic = Traffic(platform)
         self.drill = Drill(
@@ -147,7 +151,7 @@ def open(  # noqa: A001 - read as workbench.open
         ),
         ca_bundle=None,
     )
-    return Session(platform, CdkCli(), Rekognised())
+    return Session(platform, CdkCli(), Rekognised(), lambda: None)
 
 
 def _embedded(wanted: settings.Settings, say: Say) -> Session:
@@ -164,7 +168,15 @@ def _embedded(wanted: settings.Settings, say: Say) -> Session:
         ),
         ca_bundle=running.ca_bundle,
     )
-    return Session(platform, _EmbeddedDeployer(), _EmbeddedLabels(project))
+    return Session(
+        platform, _EmbeddedDeployer(), _EmbeddedLabels(project), _recorded_calls(project)
+    )
+
+
+def _recorded_calls(project: "Project") -> Calls:
+    from visionml.local import calls  # noqa: PLC0415 - accounts do without it
+
+    return lambda: calls.read(project)
 
 
 class _EmbeddedLabels:

@@ -60,6 +60,7 @@ OVERRIDES = {
     "intake.reserved_concurrency": "60",
     "intake.tracing": "false",
     "lambda_architecture": "x86_64",
+    "permissions_boundary": "arn:aws:iam::123456789012:policy/of-the-organisation",
     "private_network": "true",
     "redaction.enabled": "true",
     "redaction.keep_originals": "true",

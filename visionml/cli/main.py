@@ -20,6 +20,7 @@ from visionml.cli.images import forget, images, upload
 from visionml.cli.local import local
 from visionml.cli.models import evaluate, lineage, predict
 from visionml.cli.query import query
+from visionml.cli.security import security
 from visionml.cli.stacks import deploy, destroy, diff, synth
 from visionml.cli.stream import stream
 from visionml.cli.training import train
@@ -42,6 +43,7 @@ app.command(rich_help_panel="The stacks")(deploy)
 app.command(rich_help_panel="The stacks")(destroy)
 app.command(rich_help_panel="The stacks")(cost)
 app.command(rich_help_panel="The stacks")(capacity)
+app.add_typer(security, rich_help_panel="The stacks")
 app.command(rich_help_panel="Images")(upload)
 app.add_typer(images, rich_help_panel="Images")
 app.command(rich_help_panel="Images")(forget)

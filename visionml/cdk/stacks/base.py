@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from aws_cdk import CfnOutput, Environment, Fn, Stack
 from constructs import Construct
 
+from visionml.cdk.units.boundary import bound
 from visionml.contracts.names import Names
 from visionml.contracts.settings import Settings
 
@@ -25,6 +26,7 @@ class PlatformStack(Stack):
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.retain_data,
         )
+        bound(self, settings, self.names)
 
     @property
     def availability_zones(self) -> list[str]:

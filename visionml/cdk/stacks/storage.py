@@ -1,8 +1,9 @@
-"""Everything that outlives a deployment: keys, buckets, tables, streams, queues, a secret."""
+"""Everything that outlives a deployment: keys, buckets, tables, streams, and roles' boundary."""
 
 from constructs import Construct
 
 from visionml.cdk.stacks.base import PlatformStack
+from visionml.cdk.units.boundary import Boundary
 from visionml.cdk.units.buckets import Buckets
 from visionml.cdk.units.images_table import ImagesTable
 from visionml.cdk.units.intake_queue import IntakeQueue
@@ -24,6 +25,8 @@ class StorageStack(PlatformStack):
             settings=settings,
             description="Keys, buckets, tables, streams, queues.",
         )
+        if settings.permissions_boundary is None:
+            Boundary(self, "RoleBoundary", names=self.names)
         self.keys = Keys(self, "Keys", settings=settings, names=self.names)
         self.buckets = Buckets(self, "Buckets", settings=settings, names=self.names, keys=self.keys)
         self.lineage = Lineage(

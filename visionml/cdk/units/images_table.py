@@ -64,5 +64,6 @@ class ImagesTable(Construct):
         """Allow reading single items and listing them by every index."""
         table = self.table.table_arn
         indexes = [f"{table}/index/{index}" for index in _INDEXES]
-        allow(role, ["dynamodb:GetItem", "dynamodb:Query"], [table, *indexes])
+        allow(role, ["dynamodb:GetItem"], [table])
+        allow(role, ["dynamodb:Query"], [table, *indexes])
         self._key.grant(role, "kms:Decrypt")

@@ -48,9 +48,6 @@ class Lineage(Construct):
     def let_read(self, role: Role) -> None:
         """Allow reading nodes, their edges, and the nodes of a status."""
         table = self.table.table_arn
-        allow(
-            role,
-            ["dynamodb:GetItem", "dynamodb:Query"],
-            [table, f"{table}/index/{STATUS_INDEX}"],
-        )
+        allow(role, ["dynamodb:GetItem"], [table])
+        allow(role, ["dynamodb:Query"], [table, f"{table}/index/{STATUS_INDEX}"])
         self._key.grant(role, "kms:Decrypt")
