@@ -23,6 +23,7 @@ def settings(environment: str = "prod", *, account: str | None = None, **rollout
             "environment": environment,
             "account": account,
             "retain_data": True,
+            "private_network": True,
             "serving": serving,
         }
     )

@@ -1,7 +1,7 @@
 """All checks, and running them."""
 
 from visionml.errors import SettingsInvalid
-from visionml.guardrails import alarms, machines, rollouts, services
+from visionml.guardrails import alarms, exposure, machines, reach, rollouts, services
 from visionml.guardrails.check import Check, Finding, Subject
 
 CHECKS: tuple[Check, ...] = (
@@ -9,6 +9,8 @@ CHECKS: tuple[Check, ...] = (
     *alarms.CHECKS,
     *machines.CHECKS,
     *services.CHECKS,
+    *exposure.CHECKS,
+    *reach.CHECKS,
 )
 """In the order in which docs/guardrails.md tells of them."""
 

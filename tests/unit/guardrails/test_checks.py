@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import guarded
+from tests.fakes import exposed, guarded
 from tests.fakes.guarded import DEPLOYMENT, Json, task, with_states
 from visionml.contracts.settings import Settings
 from visionml.errors import SettingsInvalid
@@ -195,6 +195,7 @@ TEMPLATES: list[tuple[str, Spoil]] = [
     ("capture-in-base64", capturing),
     ("seed-follows-settings", seed(InitialInstanceCount=2)),
     ("seed-follows-settings", seed(InstanceType="ml.g5.xlarge")),
+    *[(check, adding(**resource)) for check, resource in exposed.RESOURCES],
 ]
 
 
