@@ -35,7 +35,7 @@ def aligned(baseline: Baseline, window: Window) -> Aligned:
     fitted = _ordered(baseline, window)
     rows = measure(baseline.maps, fitted)
     n = len(rows)
-    means = np.ones(n, np.float32) @ rows / n
+    means = rows.mean(axis=0)
     if np.isfinite(means).all():
         return Aligned(fitted, rows, means.astype(np.float64), np.full(len(means), float(n)), {})
     good = np.isfinite(rows)

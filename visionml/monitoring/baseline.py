@@ -29,6 +29,7 @@ SIZES = (100, 400, 1600, 10_000)
 FALSE_ALARM_RATE = 0.01
 DISTANCE, CONFIDENCE = "distance to the nearest class", "confidence"
 _FITTED_TO = 1000
+_QUANTILES = 129
 _AGAIN = "Make the baseline anew, from the model's validation or holdout images."
 
 
@@ -267,6 +268,6 @@ def _complete(window: Window) -> Window:
 
 
 def _ordered(maps: Maps, rest: Window) -> Values:
-    at = np.linspace(0, 1, features.KNOTS)
+    at = np.linspace(0, 1, _QUANTILES)
     best: Floats = rest.probabilities.max(axis=1)
     return np.stack([np.quantile(features.distances(maps, rest), at), np.quantile(best, at)])

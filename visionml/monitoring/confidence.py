@@ -12,7 +12,6 @@ import numpy as np
 
 from visionml.contracts.monitoring import AccuracyEstimate
 from visionml.evaluation.calibration import bins
-from visionml.experiments.shares import Trials, wilson
 from visionml.monitoring.features import Values
 from visionml.monitoring.window import Window
 
@@ -69,12 +68,11 @@ def estimate(known: Reliability, window: Window, *, trusted: bool) -> AccuracyEs
     variance = float(shares @ spread) / len(best) + float(
         shares**2 @ (spread / (known.answers + 4))
     )
-    low, high = wilson(Trials(round(found * len(best)), len(best)))
     half = _Z * float(np.sqrt(variance))
     return AccuracyEstimate(
         accuracy=found,
-        low=max(0.0, min(low, found - half)),
-        high=min(1.0, max(high, found + half)),
+        low=max(0.0, found - half),
+        high=min(1.0, found + half),
         reference=float(known.right.sum() / known.answers.sum()),
         trusted=trusted,
     )

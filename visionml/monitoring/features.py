@@ -16,7 +16,7 @@ from visionml.monitoring.window import Floats, Window
 
 Values = NDArray[np.float64]
 
-KNOTS = 129
+KNOTS = 33
 LEGENDRE = 4
 _ROOTS = np.sqrt(np.array([3, 5, 7, 9], np.float32))
 _FAR = np.float32(8)  # standard deviations at which a single value stops to count for more
@@ -103,7 +103,8 @@ def fit(window: Window) -> Maps:
     inner, variances = _eigen(np.cov((white - means[window.labels]).T).reshape(len(values), -1))
     to_within = inner / np.sqrt(variances + 1e-2)
     centroids = (means @ to_within).astype(np.float32)
-    distance = _distance((white @ to_within).astype(np.float32), centroids)
+    moved = (white @ to_within).astype(np.float32).T
+    distance = _distance(moved, moved * moved, centroids)
     best = window.probabilities.max(axis=1)
     return Maps(
         knots=tuple(knots for knots, _ in pairs),
@@ -131,25 +132,27 @@ def inputs(window: Window) -> Floats:
 
 def measure(maps: Maps, window: Window) -> Floats:
     """Return the (n, columns) of `Maps.groups`; NaN where an answer lacks what they need."""
-    rows = np.empty((len(window), maps.groups["statistics"].stop), np.float32)
+    columns = np.empty((maps.groups["statistics"].stop, len(window)), np.float32)
     groups = maps.groups
-    moved = _standardised(inputs(window), maps.centre, maps.scale) @ maps.within
-    rows[:, groups["mean"]] = moved
-    np.minimum(moved * moved, np.float32(maps.most), out=rows[:, groups["spread"]])
-    distance = _distance(moved, maps.centroids)
-    rows[:, groups["distance"]] = _beyond(distance, maps.distances)
-    rows[:, groups["labels"]] = window.labels[:, None] == np.arange(len(maps.centroids))
-    rows[:, groups["confidence"]] = _confidence(window.probabilities, maps.confidences)
-    smooth = rows[:, groups["statistics"]].reshape(len(rows), LEGENDRE, -1)
-    for place, values in enumerate(legendre(ranks_of(maps, window.statistics))):
-        smooth[:, place] = values
-    return rows
+    moved = columns[groups["mean"]]
+    np.matmul(maps.within.T, _standardised(inputs(window), maps.centre, maps.scale).T, out=moved)
+    spread = columns[groups["spread"]]
+    np.multiply(moved, moved, out=spread)
+    distance = _distance(moved, spread, maps.centroids)
+    np.minimum(spread, np.float32(maps.most), out=spread)
+    columns[groups["distance"]] = _beyond(distance, maps.distances)
+    columns[groups["labels"]] = window.labels == np.arange(len(maps.centroids))[:, None]
+    columns[groups["confidence"]] = _confidence(window.probabilities, maps.confidences)
+    smooth = columns[groups["statistics"]].reshape(LEGENDRE, -1, len(window))
+    for place, values in enumerate(legendre(ranks_of(maps, window.statistics).T)):
+        smooth[place] = values
+    return columns.T
 
 
 def distances(maps: Maps, window: Window) -> Floats:
     """Return how far each answer is from the nearest class, in standard deviations of one."""
-    moved = _standardised(inputs(window), maps.centre, maps.scale) @ maps.within
-    return np.sqrt(_distance(moved, maps.centroids))
+    moved = maps.within.T @ _standardised(inputs(window), maps.centre, maps.scale).T
+    return np.sqrt(_distance(moved, moved * moved, maps.centroids))
 
 
 def legendre(ranks: Floats) -> tuple[Floats, ...]:
@@ -180,13 +183,13 @@ def _knots(values: Floats) -> tuple[Values, Values]:
 
 def ranks_of(maps: Maps, statistics: Floats) -> Floats:
     """Return the (n, statistics) ranks that values would have in the baseline; NaN of NaN."""
-    ranks = np.empty((len(statistics), len(maps.tested)), np.float32)
+    ranks = np.empty((len(maps.tested), len(statistics)), np.float32)
     for row, place in enumerate(maps.tested):
         knots, levels = maps.knots[place], maps.ranks[place]
-        ranks[:, row] = np.interp(statistics[:, place], knots, levels, left=0, right=1)
+        ranks[row] = np.interp(statistics[:, place], knots, levels, left=0, right=1)
     if _strange(statistics):
-        ranks[~np.isfinite(statistics[:, list(maps.tested)])] = np.nan
-    return ranks
+        ranks[~np.isfinite(statistics[:, list(maps.tested)].T)] = np.nan
+    return ranks.T
 
 
 def _standardised(raw: Floats, centre: Floats, scale: Floats) -> Floats:
@@ -196,9 +199,7 @@ def _standardised(raw: Floats, centre: Floats, scale: Floats) -> Floats:
     unused = scale == 0
     if unused.any():
         result[:, unused] = 0
-    np.minimum(result, _FAR, out=result)
-    np.maximum(result, -_FAR, out=result)
-    return result
+    return np.clip(result, -_FAR, _FAR, out=result)
 
 
 def _directions(standard: Values) -> tuple[Values, Values]:
@@ -226,33 +227,35 @@ def _class_means(white: Values, labels: NDArray[np.int64], classes: int) -> Valu
     return means
 
 
-def _distance(moved: Floats, centroids: Floats) -> Floats:
-    """Return the squared distance of each row to the nearest centroid."""
-    across = moved @ (-2 * centroids.T)
-    across += np.einsum("ij,ij->i", centroids, centroids)
-    nearest: Floats = across.min(axis=1)
-    nearest += np.einsum("ij,ij->i", moved, moved)
+def _distance(moved: Floats, squares: Floats, centroids: Floats) -> Floats:
+    """Return the squared distance of each column of `moved` (k, n) to the nearest centroid."""
+    across = -2 * centroids @ moved
+    across += np.einsum("ij,ij->i", centroids, centroids)[:, None]
+    nearest: Floats = across.min(axis=0)
+    nearest += squares.sum(axis=0)
     return np.maximum(nearest, 0)
 
 
 def _beyond(distance: Floats, quantiles: Values) -> Floats:
     limits = np.maximum(quantiles, 1e-6).astype(np.float32)
-    beyond = np.empty((len(distance), 1 + len(limits)), np.float32)
-    beyond[:, 0] = np.log(np.maximum(distance / limits[0], np.float32(1e-3)))
-    beyond[:, 1:] = distance[:, None] > limits
-    beyond[np.isnan(distance)] = np.nan
+    beyond = np.empty((1 + len(limits), len(distance)), np.float32)
+    beyond[0] = np.log(np.maximum(distance / limits[0], np.float32(1e-3)))
+    beyond[1:] = distance > limits[:, None]
+    if _strange(distance):
+        beyond[:, ~np.isfinite(distance)] = np.nan
     return beyond
 
 
 def _confidence(probabilities: Floats, quantiles: Values) -> Floats:
-    """Return the entropy in nats, the best probability, and whether it is below each quantile."""
-    shares = np.maximum(probabilities, np.float32(1e-7))
-    best = shares.max(axis=1)
-    told = np.empty((len(shares), 2 + len(quantiles)), np.float32)
-    told[:, 0] = -np.einsum("ij,ij->i", shares, np.log(shares))
-    told[:, 1] = best
-    told[:, 2:] = best[:, None] < quantiles.astype(np.float32)
-    told[~np.isfinite(best)] = np.nan
+    """Return entropy in nats, the best probability, and whether that is below each quantile."""
+    shares = np.maximum(probabilities.T, np.float32(1e-7))
+    best = shares.max(axis=0)
+    told = np.empty((2 + len(quantiles), len(best)), np.float32)
+    told[0] = -(shares * np.log(shares)).sum(axis=0)
+    told[1] = best
+    told[2:] = best < quantiles.astype(np.float32)[:, None]
+    if _strange(told[0]):
+        told[:, ~np.isfinite(told[0])] = np.nan
     return told
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from math import isfinite
 
 import numpy as np
 from scipy.special import chdtrc, chdtri, ndtr, ndtri
@@ -221,7 +222,7 @@ def _made(
     def at(values: Values | None) -> list[float | None]:
         if values is None:
             return [None] * len(names)
-        return [value if np.isfinite(value) else None for value in values.tolist()]
+        return [value if isfinite(value) else None for value in values.tolist()]
 
     columns = zip(
         names,

@@ -249,6 +249,9 @@ def _best(shares: Floats) -> Numbers:
 
 def _gaps(window: Window) -> tuple[dict[str, int], dict[str, int]]:
     """Return how many values are absent and how many are no finite numbers, by name."""
+    parts = (window.statistics, window.embeddings, window.probabilities)
+    if all(part is None or np.isfinite(part.sum()) for part in parts):
+        return {}, {}
     absent = np.isnan(window.statistics).sum(axis=0)
     strange = np.isinf(window.statistics).sum(axis=0)
     gaps = dict(zip(window.names, absent.tolist(), strict=True))
