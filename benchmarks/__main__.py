@@ -9,6 +9,7 @@ from rich.table import Table
 
 from benchmarks import (
     api,
+    batch,
     commands,
     intake,
     jobs,
@@ -40,6 +41,7 @@ MEASUREMENTS = (
     stream.stream_throughput,
     stream.stream_throughput_photographs,
     stream.stream_burst_drain_seconds,
+    batch.batch_throughput,
     training.training_loop,
     jobs.control_plane_overhead,
     rollback.rollback_seconds,

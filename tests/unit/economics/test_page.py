@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from visionml.contracts.settings import IntakeSettings, StreamSettings
-from visionml.economics import stream
+from visionml.economics import batch, stream
 from visionml.economics.intake import STAGES, Need, account_share, arrivals, needs, queue
+from visionml.economics.prices import load
 
 PAGE = (Path(__file__).parents[3] / "docs" / "scaling-and-cost.md").read_text(encoding="utf-8")
 
@@ -79,3 +80,49 @@ def test_the_page_says_how_long_a_peak_may_last(lanes: int, minutes: str) -> Non
     assert said == minutes
     assert round(longest / 3600) == (5 if lanes == 20 else 0)
     assert minutes in " ".join(PAGE.split())
+
+
+@pytest.mark.parametrize(
+    ("method", "vcpus", "images_per_part", "instances"),
+    [
+        ("model", 64, 2_000, 0),
+        ("model", 64, 10_000, 0),
+        ("model", 256, 2_000, 0),
+        ("endpoint", 16, 2_000, 10),
+        ("endpoint", 16, 10_000, 10),
+        ("endpoint", 16, 10_000, 20),
+    ],
+)
+def test_the_table_of_batches_is_the_models(
+    method: str, vcpus: int, images_per_part: int, instances: int
+) -> None:
+    job = batch.Job(25 if method == "model" else 200)
+    usd = []
+    for lost, discount in ((0.0, 0.0), (0.02, 0.6)):
+        fleet = batch.Fleet(vcpus=vcpus, lost_an_hour=lost)
+        course = batch.simulated(
+            1_000_000,
+            job=job,
+            fleet=fleet,
+            images_per_part=images_per_part,
+            endpoint_per_second=50 * instances or math.inf,
+        )
+        bill = batch.cost(
+            course,
+            fleet=fleet,
+            prices=load("us-east-1"),
+            spot_discount=discount,
+            endpoint=("ml.m5.large", instances) if instances else None,
+        )
+        usd.append(f"${sum(bill.values()):.2f}")
+    cells = [
+        method,
+        str(vcpus),
+        f"{images_per_part:,}",
+        str(instances or "none"),
+        f"{course.seconds / 60:.0f} min",
+        f"{course.images_per_second:,.0f}/s",
+        str(course.lost),
+        *usd[::-1],
+    ]
+    assert f"| {' | '.join(cells)} |" in PAGE
