@@ -90,7 +90,11 @@ PREDICTIONS = TableSchema(
         ("probabilities", "string", "Of each class, as a JSON object."),
         ("model_version", "string", "Which model answered; null where none did."),
         ("variant", "string", "Which variant of the endpoint; batch where there was none."),
-        ("latency_ms", "double", "Of the call that answered, which may have held several images."),
+        (
+            "latency_ms",
+            "double",
+            "The image's share of the call that answered; null after a transform.",
+        ),
         ("run_id", "string", "Which run asked."),
         ("time", "string", "When the answer was given."),
         ("error", "string", "The code of why there is no label; null where there is one."),
