@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visionml.cli.options import AsJson, Environment, print_frame, print_json, print_pairs
+from visionml.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.progress import TaskID
 
     from visionml.desks.stacks import OnProgress, Progress
+    from visionml.workbench import Session
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for templates and assets.")]
 Bootstrap = Annotated[
@@ -97,18 +99,53 @@ def deploy(
 def destroy(
     *, environment: Environment = "local", yes: Yes = False, as_json: AsJson = False
 ) -> None:
-    """Delete an environment's stacks; data that the environment retains is kept."""
+    """Delete an environment's stacks, and prove by listing that nothing is left that costs money.
+
+    In an account it asks for the project's name first, unless --yes says so. Versioned buckets are
+    emptied; data that the environment retains is kept. Done again after a deployment or a removal
+    that failed half-way, it goes on from there. Ends with 1 when something is left that should
+    not be.
+
+    Examples: `visionml destroy`, `visionml destroy --environment dev`.
+    """
     from visionml import workbench
 
     session = workbench.open(environment)
     if environment != workbench.LOCAL and not yes:
-        typer.confirm(
-            f"Delete every stack of {environment} in the account {session.aws.account}?",
-            abort=True,
-        )
+        _confirm(session)
     with _shown(as_json=as_json) as tell:
         left = session.stacks.destroy(on_progress=tell)
-    print_frame(left, as_json=as_json, empty="Nothing is left.")
+    remaining = session.stacks.remaining()
+    unexpected = session.stacks.unexpected(remaining)
+    retained = remaining.drop(unexpected.index)
+    if as_json:
+        frames = {"stacks": left, "retained": retained, "unexpected": unexpected}
+        print_json({name: frame.to_dict("records") for name, frame in frames.items()})
+    else:
+        print_frame(left, as_json=False, empty="No stack is left.")
+        if len(retained):
+            typer.echo(f"\nRetained on purpose, and still paid for ({len(retained)}):")
+            print_frame(retained, as_json=False, empty="")
+        print_frame(unexpected, as_json=False, empty="Nothing else is left that costs money.")
+    if len(left) or len(unexpected):
+        raise typer.Exit(1)
+
+
+def _confirm(session: "Session") -> None:
+    """Let a person type the project's name; anything else ends the command."""
+    settings = session.settings
+    kept = "its data is kept" if settings.retain_data else "ITS DATA IS DELETED"
+    typer.echo(
+        f"This deletes every stack of {settings.environment} in the account {session.aws.account};"
+        f" {kept}.",
+        err=True,
+    )
+    typed = typer.prompt(f"Type the project's name ({settings.project}) to go on", err=True)
+    if typed.strip() != settings.project:
+        raise InvalidInput(
+            f"{typed!r} is not the project's name; nothing was deleted.",
+            hint=f"Type {settings.project}, or give --yes.",
+        )
 
 
 @contextmanager

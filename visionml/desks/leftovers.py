@@ -6,12 +6,13 @@ from visionml.aws.errors import translated
 from visionml.aws.packages import Packages
 from visionml.aws.parameters import Parameters
 from visionml.contracts.names import version_parameter
+from visionml.desks.billable import named
 from visionml.desks.platform import Platform
 from visionml.errors import NotFound
 
 
 class Leftovers:
-    """Model packages, version records, deployed models and their endpoint configurations."""
+    """Model packages, version records, deployed models, their configurations, late log groups."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -36,7 +37,9 @@ class Leftovers:
         """Delete the models and endpoint configurations of past deployments; no endpoint is up."""
         for kind, name in self.made():
             with translated(f"delete the {kind} {name}"):
-                if kind == "model":
+                if kind == "log group":
+                    self._platform.aws.logs.delete_log_group(logGroupName=name)
+                elif kind == "model":
                     self._sagemaker.delete_model(ModelName=name)
                 else:
                     self._sagemaker.delete_endpoint_config(EndpointConfigName=name)
@@ -54,7 +57,16 @@ class Leftovers:
                 for config in page["EndpointConfigs"]
             ]
             found += [("model", model["ModelName"]) for page in models for model in page["Models"]]
-        return [(kind, name) for kind, name in found if name.startswith(pattern)]
+        ours = [(kind, name) for kind, name in found if name.startswith(pattern)]
+        return ours + self._late_logs()
+
+    def _late_logs(self) -> list[tuple[str, str]]:
+        """Return the log groups: a function that ends after its group is gone makes it again."""
+        pattern = named(self._platform.settings)
+        with translated("look for log groups"):
+            pages = self._platform.aws.logs.get_paginator("describe_log_groups").paginate()
+            groups = [group["logGroupName"] for page in pages for group in page["logGroups"]]
+        return [("log group", name) for name in groups if pattern.search(name)]
 
     def _packages(self, packages: Packages, group: str) -> Iterator[str]:
         try:

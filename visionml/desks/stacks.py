@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -11,9 +11,14 @@ import pandas as pd
 
 from visionml.aws.errors import translated
 from visionml.cdk import differences
+from visionml.desks import billable
+from visionml.desks.emptying import empty
 from visionml.desks.leftovers import Leftovers
 from visionml.desks.platform import Platform, Say
-from visionml.errors import NotFound
+from visionml.errors import JobFailed, NotFound
+
+_TRIES = 2
+"""What stands may write into a bucket until it is gone itself."""
 
 
 class Progress(NamedTuple):
@@ -161,20 +166,41 @@ class Stacks:
             self.synth(Path(folder), guarded=False)
             if not retained:
                 leftovers.release()
-            self._deployer.destroy(Path(folder), on_progress=tell)
+            self._delete(Path(folder), tell)
         if not retained:
             leftovers.remove()
         return self.table()
 
+    def _delete(self, assembly: Path, tell: OnProgress) -> None:
+        for attempt in range(1, _TRIES + 1):
+            names = [name for name, _ in self._standing()]
+            empty(self._platform.aws, names, lambda line: tell(Progress("", 0, 0, line)))
+            try:
+                self._deployer.destroy(assembly, on_progress=tell)
+            except JobFailed:
+                if attempt == _TRIES:
+                    raise
+            else:
+                return
+
     def remaining(self) -> pd.DataFrame:
-        """Return what costs money and carries the environment's names, whoever made it."""
-        rows = [
-            {"kind": kind, "name": name}
-            for kind, names in self._billable()
-            for name in names
-            if self._ours(name) or name.startswith(self._platform.names.deployed(""))
+        """Return what costs money and carries the environment's names, whoever made it.
+
+        Where data is retained, it is among them on purpose; `unexpected` leaves it out.
+        """
+        platform = self._platform
+        found = [
+            *billable.standing(platform.aws, platform.settings),
+            *(each for each in Leftovers(platform).made() if each[0] != "log group"),
         ]
-        return pd.DataFrame(rows, columns=pd.Index(["kind", "name"]))
+        return pd.DataFrame(found, columns=pd.Index(["kind", "name"]))
+
+    def unexpected(self, remaining: pd.DataFrame) -> pd.DataFrame:
+        """Return those of `remaining` that no setting retains."""
+        if not self._platform.settings.retain_data:
+            return remaining
+        kept = (*billable.DATA, "model", "endpoint configuration")
+        return remaining[~remaining["kind"].isin(kept)]
 
     def table(self) -> pd.DataFrame:
         """Return the stacks that stand: name, status, number of resources."""
@@ -201,19 +227,6 @@ class Stacks:
                 if self._ours(stack["StackName"])
                 for output in stack.get("Outputs", [])
             }
-
-    def _billable(self) -> Iterator[tuple[str, list[str]]]:
-        aws = self._platform.aws
-        with translated("look for what is left"):
-            endpoints = aws.sagemaker.get_paginator("list_endpoints").paginate()
-            yield "endpoint", [e["EndpointName"] for page in endpoints for e in page["Endpoints"]]
-            for kind, name in Leftovers(self._platform).made():
-                yield kind, [name]
-            buckets = aws.s3.list_buckets()["Buckets"]
-            ending = f"-{self._platform.account}"
-            yield "bucket", [bucket["Name"].removesuffix(ending) for bucket in buckets]
-            tables = aws.dynamodb.meta.client.get_paginator("list_tables").paginate()
-            yield "table", [name for page in tables for name in page["TableNames"]]
 
     def _standing(self) -> list[tuple[str, str]]:
         with translated("list the stacks"):
