@@ -13,6 +13,8 @@ from visionml.desks.api_document import completed
 from visionml.desks.platform import Platform
 from visionml.errors import Unavailable
 
+_AT_ONCE = 16
+"""Connections that are kept: desks ask from several threads."""
 _TIMEOUT_SECONDS = 35
 
 
@@ -102,7 +104,9 @@ class ApiAccess:
 
     @cached_property
     def _http(self) -> urllib3.PoolManager:
-        return urllib3.PoolManager(ca_certs=self._platform.ca_bundle, timeout=_TIMEOUT_SECONDS)
+        return urllib3.PoolManager(
+            ca_certs=self._platform.ca_bundle, timeout=_TIMEOUT_SECONDS, maxsize=_AT_ONCE
+        )
 
 
 def _parsed(content: bytes) -> Any:
