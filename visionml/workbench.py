@@ -5,10 +5,10 @@
 >>> session.models.registered()
 
 A session's attributes are desks: ``stacks``, ``cost``, ``images``, ``detector``, ``datasets``,
-``runs``,
-``tuning``, ``studio``, ``models``, ``deployments``, ``endpoint``, ``api``, ``predictions``,
-``acceptance``, ``streams``, ``experiments``, ``lineage``, ``alarms``, ``drift``, ``queries``,
-``traffic`` and ``drill``; ``session.query(...)`` asks for a table of results.
+``runs``, ``tuning``, ``studio``, ``models``, ``deployments``, ``endpoint``, ``api``,
+``predictions``, ``acceptance``, ``streams``, ``batch``, ``experiments``, ``lineage``, ``alarms``,
+``drift``, ``security``, ``queries``, ``traffic`` and ``drill``; ``session.query(...)`` asks for a
+table of results.
 Every environment offers the same; only here, and in the command line, is it decided whether an
 environment is the embedded AWS or an account.
 """
@@ -24,6 +24,7 @@ from visionml.contracts import settings
 from visionml.desks.acceptance import Acceptance
 from visionml.desks.alarms import Alarms
 from visionml.desks.api import Api
+from visionml.desks.batches import Batches
 from visionml.desks.card import Card
 from visionml.desks.cdk_cli import CdkCli
 from visionml.desks.costs import Costs
@@ -82,6 +83,7 @@ class Session:
         self.predictions = Predictions(self.api)
         self.acceptance = Acceptance(self.api)
         self.streams = Streams(platform)
+        self.batch = Batches(platform)
         self.experiments = Experiments(
             platform, endpoint=self.endpoint, api=self.api, predictions=self.predictions
         )

@@ -24,6 +24,9 @@ TRIGGERED = {
 }
 """Settings of the environment: only this dataset starts runs by itself, and short ones."""
 
+BATCHES = {"batch.images_per_part": 4, "batch.parts_per_group": 2, "batch.inline_groups": 1}
+"""A dozen images are a batch run of several groups."""
+
 HYPERPARAMETERS: dict[str, Any] = {"epochs": 8, "batch_size": 64, "seed": 0}
 
 
@@ -63,7 +66,8 @@ def platform(
 ) -> Deployed:
     """The stacks of the environment ``local``, as `visionml deploy` leaves them."""
     with contextlib.chdir(local_project.folder.parent):
-        session = workbench.open("local", overrides=TRIGGERED, say=lambda _line: None)
+        overrides = {**TRIGGERED, **BATCHES}
+        session = workbench.open("local", overrides=overrides, say=lambda _line: None)
         session.stacks.deploy()
     folder = write_digits(tmp_path_factory.mktemp("digits"))
     dataset = session.datasets.import_source(folder, name="digits")

@@ -1,13 +1,18 @@
 """An image is forgotten wherever it went, and its dataset version still trains."""
 
+import io
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from tests.fakes.colours import write_model
 from tests.functional.platform import Deployed
@@ -16,6 +21,7 @@ from visionml.aws.object_versions import ObjectVersions
 from visionml.aws.s3 import uri
 from visionml.contracts import layout
 from visionml.contracts.images import ProcessingStatus
+from visionml.contracts.tables import PREDICTIONS, predictions_folder
 from visionml.desks.datasets import Dataset
 from visionml.desks.image_lineage import WITHOUT
 from visionml.local.rekognition.registered import register
@@ -70,6 +76,38 @@ def world(
     return World(session, files, list(sent["image"]), dataset)
 
 
+def write_rows(session: Session, image: str) -> str:
+    """Write a batch run's file with two rows of an image and one of another; return its address."""
+    record = session.images.get(image)
+    row: dict[str, Any] = dict.fromkeys((name for name, _, _ in PREDICTIONS.columns), None)
+    row |= {"run_id": "forgetful", "input_key": "batch/some.png", "image_sha256": "other"}
+    rows = [
+        {**row, "prediction_id": "by-hash", "image_sha256": record.upload_hash},
+        {**row, "prediction_id": "by-key", "input_key": f"cats/{image}.png"},
+        {**row, "prediction_id": "of-another"},
+    ]
+    types = {"string": pa.string(), "double": pa.float64()}
+    schema = pa.schema([(name, types[kind]) for name, kind, _ in PREDICTIONS.columns])
+    target = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(rows, schema=schema), target)
+    day = datetime.now(UTC).date().isoformat()
+    bucket = session.names.bucket("results", session.aws.account)
+    key = f"{predictions_folder(day, 'm')}forgetful-00000.parquet"
+    session.aws.s3.put_object(Bucket=bucket, Key=key, Body=target.getvalue())
+    return uri(bucket, key)
+
+
+def ids_of_all_versions(session: Session, address: str) -> list[list[str]]:
+    """Return the predictions' ids in every version of a file."""
+    found = []
+    for each in ObjectVersions(session.aws.s3).below(address):
+        body = session.aws.s3.get_object(Bucket=each.bucket, Key=each.key, VersionId=each.version)[
+            "Body"
+        ].read()
+        found.append(parquet.read_table(io.BytesIO(body))["prediction_id"].to_pylist())
+    return found
+
+
 def test_uploads_are_known_by_their_content_and_their_user(world: World) -> None:
     again = world.session.images.upload([world.files, world.files / "gone.png"])
     assert list(again["outcome"]) == ["known"] * 2 * OF_EACH + ["not sent"]
@@ -93,9 +131,11 @@ def test_a_forgotten_image_is_nowhere_and_its_dataset_still_trains(world: World)
     entries = session.datasets.open("pets", world.dataset.version).manifest()
     train = entries[entries["split"] == "train"]["key"]
     image = next(each for each in world.images if any(each in key for key in train))
+    rows = write_rows(session, image)
     planned = session.images.forget(image, dry_run=True)
     assert not planned.done
-    assert {"image": 1, "previews": 3, "copies in datasets": 1}.items() <= planned.deleted.items()
+    expected = {"image": 1, "previews": 3, "copies in datasets": 1, "rows of batch runs": 2}
+    assert expected.items() <= planned.deleted.items()
     assert session.images.get(image).processing_status is not ProcessingStatus.FORGOTTEN
 
     done = session.images.forget(image)
@@ -103,6 +143,7 @@ def test_a_forgotten_image_is_nowhere_and_its_dataset_still_trains(world: World)
     assert f"pets@{world.dataset.version}" in done.datasets
     for bucket in ("images", "originals", "raw"):
         assert world.versions(bucket, image) == []
+    assert ids_of_all_versions(session, rows) == [["of-another"]]
     left = session.images.get(image)
     assert left.processing_status is ProcessingStatus.FORGOTTEN
     assert (left.user_id, left.content_hash, left.upload_hash, left.source) == (None,) * 3 + ("",)

@@ -126,8 +126,8 @@ def test_functions_and_machine_understand_each_other(states: dict[str, Any]) -> 
         ({"status": "already_running"}, "NothingToDo"),
         ({"status": "finished"}, "NothingToDo"),
         ({"remaining": 0}, "Sum"),
-        ({"remaining": 2, "groups": [{"first": 0, "size": 2}]}, "RunGroups"),
-        ({"remaining": 900, "groups_key": "runs/batch/r/groups/e.json"}, "RunManyGroups"),
+        ({"remaining": 2, "groups": [{"first": 0, "size": 2}]}, "HowMany"),
+        ({"remaining": 2, "method": "transform"}, "CreateModel"),
     ],
 )
 def test_what_is_left_decides_what_runs(
@@ -140,6 +140,48 @@ def test_what_is_left_decides_what_runs(
         if evaluated(each["Condition"], work=work(**found))
     ]
     assert [*holds, choice["Default"]][0] == then
+
+
+@pytest.mark.parametrize(
+    ("found", "then"),
+    [
+        ({"groups": [{"first": 0, "size": 2}]}, "RunGroups"),
+        ({"groups_key": "runs/batch/r/groups/e.json"}, "RunManyGroups"),
+    ],
+)
+def test_many_groups_run_in_executions_of_their_own(
+    states: dict[str, Any], found: dict[str, Any], then: str
+) -> None:
+    (choice,) = states["HowMany"]["Choices"]
+    many = evaluated(choice["Condition"], work=work(**found))
+    assert (choice["Next"] if many else states["HowMany"]["Default"]) == then
+
+
+def test_a_transform_job_has_a_model_of_its_own_that_reads_images_alone(
+    states: dict[str, Any], local: Synthesised
+) -> None:
+    order = {
+        "job": "batch-a-1",
+        "artefact": "s3://m/a",
+        "inputs": "s3://r/in/",
+        "outputs": "s3://r/o",
+    }
+    given = work(method="transform", remaining=1, transform=order)
+    model = evaluated(states["CreateModel"]["Arguments"], work=given)
+    container = model["PrimaryContainer"]
+    assert (model["ModelName"], container["ModelDataUrl"]) == (order["job"], order["artefact"])
+    assert "EnableNetworkIsolation" not in model
+    allowed = text(container["Environment"]["SERVE_S3_BUCKETS"]).split(",")
+    raw = Names.of(local.settings).bucket("raw", "000000000000")
+    assert f"{raw}/batch/" in allowed
+    assert not [each for each in allowed if "inference" in each or "results" in each]
+    job = evaluated(states["Transform"]["Arguments"], work=given)
+    assert job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] == order["inputs"]
+    assert job["TransformOutput"]["S3OutputPath"] == order["outputs"]
+    assert (job["BatchStrategy"], job["TransformInput"]["SplitType"]) == ("SingleRecord", "Line")
+    assert job["ModelName"] == order["job"]
+    assert states["Transform"]["Next"] == "DeleteModel"
+    assert states["DeleteModel"]["Next"] == "HowMany"
 
 
 def work(**found: Any) -> dict[str, Any]:

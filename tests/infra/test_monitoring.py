@@ -42,8 +42,11 @@ THRESHOLDS = {
     "drift-errors": 0,
     "baseline-errors": 0,
     "model-accuracy": 0.9,
+    "batch-failures": 0,
+    "batch-missing": 1,
+    "batch-unstarted": 0,
 }
-SILENCE_IS_TROUBLE = {"drift-heartbeat"}
+SILENCE_IS_TROUBLE = {"drift-heartbeat", "batch-missing"}
 ROLLBACK_THRESHOLDS = {
     "rollback-errors-a": 0.01,
     "rollback-latency-a": 2_000_000,
@@ -65,6 +68,7 @@ DRIFT_GRAPHS = {
     "Accuracy, and what confidence promises",
     "Answers looked at",
 }
+BATCH_GRAPHS = {"Images of batch runs"}
 ALL_THRESHOLDS = {**THRESHOLDS, **ROLLBACK_THRESHOLDS}
 
 
@@ -149,10 +153,11 @@ def test_the_dashboard_shows_every_signal(environment: Synthesised) -> None:
     graphs = [each for each in body["widgets"] if each["type"] == "metric"]
 
     assert len(alarms[0]["properties"]["alarms"]) == len(ALL_THRESHOLDS)
-    assert len(graphs) == len(THRESHOLDS) + 1 + len(INTAKE_GRAPHS) + len(DRIFT_GRAPHS)
-    assert {each["properties"]["title"] for each in graphs} >= INTAKE_GRAPHS | DRIFT_GRAPHS
+    beside = INTAKE_GRAPHS | DRIFT_GRAPHS | BATCH_GRAPHS
+    assert len(graphs) == len(THRESHOLDS) + 1 + len(beside)
+    assert {each["properties"]["title"] for each in graphs} >= beside
     titles = [each["properties"]["markdown"] for each in body["widgets"] if each["type"] == "text"]
-    assert titles == ["## Intake", "## Drift"]
+    assert titles == ["## Intake", "## Drift", "## Batch"]
 
 
 def expression(found: Synthesised, alarm: str) -> tuple[str, dict[str, tuple[str, str]]]:

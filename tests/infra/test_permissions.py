@@ -61,6 +61,7 @@ DELETES = {
     "HandlersActiveVersionWatcher": {"ssm:DeleteParameter"},
     "HandlersBatchPlanner": {"s3:DeleteObject"},
     "JobJobsRole": {"s3:DeleteObject"},
+    "BatchRole": {"sagemaker:DeleteModel"},
     "HandlersDeploymentCleaner": {
         "s3:DeleteObject",
         "sagemaker:DeleteEndpoint",
@@ -126,7 +127,7 @@ def test_no_managed_policy_but_the_one_api_gateway_demands(environment: Synthesi
 def test_roles_are_passed_to_sagemaker_only(environment: Synthesised) -> None:
     passing = [each for each in statements(environment) if each["Action"] == "iam:PassRole"]
 
-    assert len(passing) == 2
+    assert len(passing) == 3
     for statement in passing:
         assert statement["Condition"] == {
             "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}

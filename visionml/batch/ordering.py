@@ -130,9 +130,10 @@ class Orders:
             store.objects.write(store.at(key), listed, content_type=JSON)
         else:
             facts["groups"] = tuple(left)
-        if plan.request.method == "transform":
+        if plan.request.method == "transform" and plan.artefact:
             facts["transform"] = TransformOrder(
                 job=transform_job(plan.run_id, execution),
+                artefact=plan.artefact,
                 inputs=store.at(transform_inputs(plan.run_id)),
                 outputs=store.at(transform_outputs(plan.run_id)),
             )

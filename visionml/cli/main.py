@@ -9,13 +9,14 @@ import sys
 import typer
 
 from visionml.cli.api import api
+from visionml.cli.batch import batch
 from visionml.cli.check import check
 from visionml.cli.datasets import dataset
 from visionml.cli.demo import demo
 from visionml.cli.deployments import deployments, promote, rollback, traffic
 from visionml.cli.doctor import doctor
-from visionml.cli.economy import capacity, cost
 from visionml.cli.drift import drift
+from visionml.cli.economy import capacity, cost
 from visionml.cli.images import forget, images, upload
 from visionml.cli.local import local
 from visionml.cli.models import evaluate, lineage, predict
@@ -57,6 +58,7 @@ app.command(rich_help_panel="Models")(deployments)
 app.command(rich_help_panel="Models")(predict)
 app.add_typer(api, rich_help_panel="Models")
 app.add_typer(stream, rich_help_panel="Models")
+app.add_typer(batch, rich_help_panel="Models")
 app.command(rich_help_panel="Models")(lineage)
 app.command(rich_help_panel="Results")(query)
 app.command(rich_help_panel="Results")(drift)

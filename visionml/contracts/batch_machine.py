@@ -47,6 +47,9 @@ class TransformOrder(_Record):
     """The transform job of an execution, where a run is one."""
 
     job: str
+    """Its name, and that of the model that is made for it."""
+    artefact: str
+    """``s3://`` address of the model's ``model.tar.gz``."""
     inputs: str
     """``s3://`` prefix of its records."""
     outputs: str

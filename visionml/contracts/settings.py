@@ -261,7 +261,7 @@ class BatchSettings(_Record):
     """Types or whole families of EC2: the more there are, the likelier are spot instances."""
     concurrency: Annotated[int, Field(ge=1, le=256)] = 16
     """How many images a job reads, and how many invocations it makes, at once."""
-    images_per_invocation: Annotated[int, Field(ge=1, le=64)] = 8
+    images_per_invocation: Annotated[int, Field(ge=1, le=32)] = 8
     patience_seconds: Annotated[int, Field(ge=1, le=3_600)] = 900
     """How long a job waits for an endpoint that is busy or down before it is tried anew."""
     timeout_seconds: Annotated[int, Field(ge=60, le=86_400)] = 3_600

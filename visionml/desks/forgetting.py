@@ -9,21 +9,29 @@ import pandas as pd
 
 from visionml.aws.object_versions import ObjectVersions
 from visionml.aws.table import Table
+from visionml.batch.forgetting import ROWS, Found, Rows
 from visionml.contracts.images import ImageRecord, ProcessingStatus
 from visionml.dataset.forgetting import COPIES, SHARD_FILES, Holders
 from visionml.desks import image_lineage
 from visionml.desks.card import Card
 from visionml.desks.image_lineage import WITHOUT, Holding
 from visionml.desks.platform import Platform
+from visionml.desks.queries import Queries
 from visionml.errors import NotFound
 from visionml.intake.forgetting import Forgetting, told
 from visionml.intake.moments import moment_text
 from visionml.intake.records import KEYS
 from visionml.registry.runs import withdraw_shards
+from visionml.serving.predictions import Predictions
 
 NOT_FOUND_BY_IMAGE = (
-    "Predictions name no image, so none can be found by it: they expire after {days} days, and so"
-    " do rows for queries, which hold an image's id or hash and neither image nor owner."
+    "Rows of batch runs are deleted. Predictions that callers asked for name no image, so none can"
+    " be found by it: they expire after {days} days, and so do other rows for queries, which hold"
+    " an image's id or hash and neither image nor owner."
+)
+_ROWS = (
+    'SELECT prediction_id, "date", run_id FROM predictions'
+    " WHERE image_sha256 = :upload OR image_sha256 = :content OR strpos(input_key, :image) > 0"
 )
 MODELS_STAY = (
     "Models were not changed. One without the image comes of training again on the same version of"
@@ -85,6 +93,14 @@ class Forgetter:
             raw_bucket=platform.bucket("raw"),
             datasets_bucket=platform.bucket("datasets"),
         )
+        table = Table(platform.aws.dynamodb, platform.names.predictions_table)
+        days = platform.settings.retention.results_days
+        self._rows = Rows(
+            versions,
+            platform.objects.read_bytes,
+            platform.bucket("results"),
+            forget=Predictions(table, days=days).forget,
+        )
 
     def plan(self, image: str) -> Forgotten:
         """Return what `forget` would do, and do nothing.
@@ -102,6 +118,7 @@ class Forgetter:
             deleted[COPIES] += len(self._holders.copies(each.entry))
             shards = self._holders.shards(record.dataset, record.version)
             deleted[SHARD_FILES] += len(shards)
+        deleted[ROWS] = len(self._of_batches(image, records))
         if not records and not lying:
             raise _unknown(image)
         return self._told(image, records, held, alike, deleted=deleted, done=False)
@@ -128,6 +145,7 @@ class Forgetter:
             deleted.update(
                 self._holders.forget(dataset, version, each.entry, image_id=image, now=now)
             )
+        deleted[ROWS] = self._rows.delete(self._of_batches(image, records))
         deleted.update(self._intake.delete(image, records))
         left = self._intake.bury(image, records, deleted=deleted)
         return self._told(image, [left], held, alike, deleted=deleted, done=True)
@@ -146,6 +164,17 @@ class Forgetter:
             if other.processing_status != ProcessingStatus.FORGOTTEN
         }
         return records, list(unique.values()), tuple(sorted(alike - {image}))
+
+    def _of_batches(self, image: str, records: list[ImageRecord]) -> list[Found]:
+        """Return the rows of batch runs that are of an image, by its hashes or its id."""
+        newest = records[-1] if records else _nameless(image)
+        found = Queries(self._platform).run(
+            _ROWS,
+            upload=newest.upload_hash or image,
+            content=newest.content_hash or image,
+            image=image,
+        )
+        return [Found(*map(str, row)) for row in found.itertuples(index=False)]
 
     def _told(
         self,

@@ -182,6 +182,10 @@ class Predictions:
             return False
         return True
 
+    def forget(self, prediction_id: str) -> None:
+        """Delete what is known of a prediction; one that is unknown is no error."""
+        self._table.delete(_partition(prediction_id), _SORT)
+
     def item(self, state: PredictionState) -> Item:
         """Return what the table holds of a prediction, for those who write many at once."""
         return {

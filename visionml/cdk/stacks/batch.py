@@ -6,6 +6,7 @@ from aws_cdk.aws_events_targets import SfnStateMachine
 from aws_cdk.aws_iam import Role, ServicePrincipal
 from constructs import Construct
 
+from visionml.cdk.aspects import tags
 from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.stacks.monitoring import MonitoringStack
 from visionml.cdk.stacks.network import NetworkStack
@@ -14,11 +15,13 @@ from visionml.cdk.units import batch_machine
 from visionml.cdk.units.batch_compute import BatchCompute
 from visionml.cdk.units.batch_functions import BatchFunctions
 from visionml.cdk.units.batch_job import BatchJob
+from visionml.cdk.units.batch_transform import Transform
 from visionml.cdk.units.handler import Handlers
 from visionml.cdk.units.image import vision
 from visionml.cdk.units.machine import Machine
 from visionml.cdk.units.permissions import allow
-from visionml.contracts.batch_machine import BATCH_RUNS
+from visionml.cdk.units.sagemaker_role import SagemakerRole
+from visionml.contracts.batch_machine import BATCH_RUNS, SOURCES
 from visionml.contracts.settings import Settings
 
 
@@ -36,6 +39,7 @@ class BatchStack(PlatformStack):
     ) -> None:
         super().__init__(scope, "batch", settings=settings, description="Batch inference.")
         self._storage, self._monitoring = storage, monitoring
+        self._placement = network.placement
         handlers = Handlers(
             self,
             "Handlers",
@@ -44,7 +48,7 @@ class BatchStack(PlatformStack):
             logs_key=storage.keys.operations,
             placement=network.placement,
         )
-        image = vision(self)
+        self.image = image = vision(self)
         self.functions = BatchFunctions(
             self, "Functions", handlers=handlers, buckets=storage.buckets
         )
@@ -66,6 +70,7 @@ class BatchStack(PlatformStack):
             image=image,
             logs_key=storage.keys.operations,
         )
+        self.transform_role = self._transform_role()
         self.machine = self._machine()
         if settings.batch.schedule_hours:
             self._schedule(settings.batch.schedule_hours)
@@ -86,7 +91,7 @@ class BatchStack(PlatformStack):
             queue_arn=self.compute.queue.attr_job_queue_arn,
             definition_arn=self.job.definition.ref,
             results_bucket=storage.buckets.name("results"),
-            groups_at_once=self.settings.batch.inline_groups,
+            transform=self._transform(),
         )
         machine = Machine(
             self,
@@ -99,10 +104,46 @@ class BatchStack(PlatformStack):
             logs_key=storage.keys.operations,
         )
         machine.let_submit(self.names, queue_arn=self.compute.queue.attr_job_queue_arn)
+        machine.let_transform(given=self.transform_role.role, volume_key=storage.keys.models)
         machine.let_map(self.names)
         storage.buckets.let_read(machine.role, "results", prefix=BATCH_RUNS)
         machine.let_publish()
         return machine
+
+    def _transform(self) -> Transform:
+        buckets, keys = self._storage.buckets, self._storage.keys
+        return Transform(
+            image=self.image.uri,
+            role_arn=self.transform_role.role.role_arn,
+            sources=tuple(
+                f"{buckets.name(bucket)}/{prefix}"
+                for bucket, prefixes in SOURCES.items()
+                for prefix in prefixes
+            ),
+            results_key=keys.records.key_arn,
+            volume_key=keys.models.key_arn,
+            settings=self.settings.batch,
+            tags=tags(self.settings),
+            vpc_config=self._placement.vpc_config if self._placement else None,
+        )
+
+    def _transform_role(self) -> SagemakerRole:
+        buckets = self._storage.buckets
+        jobs = SagemakerRole(
+            self,
+            "Transform",
+            description="What transform jobs of batch runs act with.",
+            image=self.image,
+            log_groups=["/aws/sagemaker/TransformJobs"],
+            metric_namespace="/aws/sagemaker/*",
+            in_network=self._placement is not None,
+        )
+        for bucket, prefixes in SOURCES.items():
+            for prefix in prefixes:
+                buckets.let_read(jobs.role, bucket, prefix=prefix)
+        buckets.let_read(jobs.role, "models", prefix="runs/")
+        buckets.let_write(jobs.role, "results", prefix=BATCH_RUNS)
+        return jobs
 
     def _schedule(self, hours: int) -> None:
         """Run the images of the day before, however often."""

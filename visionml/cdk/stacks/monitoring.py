@@ -8,7 +8,13 @@ from constructs import Construct
 
 from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.stacks.storage import StorageStack
-from visionml.cdk.units import analytics_signals, drift_signals, intake_signals, stream_signals
+from visionml.cdk.units import (
+    analytics_signals,
+    batch_signals,
+    drift_signals,
+    intake_signals,
+    stream_signals,
+)
 from visionml.cdk.units.alarms import Alarms
 from visionml.cdk.units.api_logging import ApiLogging
 from visionml.cdk.units.dashboard import OperationsDashboard
@@ -39,6 +45,7 @@ class MonitoringStack(PlatformStack):
             *analytics_signals.signals(settings, self.names),
             *intake_signals.signals(settings, account=self.account),
             *drift_signals.signals(settings, self.names),
+            *batch_signals.signals(settings, self.names, account=self.account),
         ]
         self.alarms = Alarms(
             self,
@@ -66,6 +73,7 @@ class MonitoringStack(PlatformStack):
             sections={
                 "Intake": intake_signals.graphs(settings),
                 "Drift": drift_signals.graphs(settings),
+                "Batch": batch_signals.graphs(),
             },
         )
         self.publish(

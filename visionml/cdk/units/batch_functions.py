@@ -3,6 +3,7 @@
 from constructs import Construct
 
 from visionml.cdk.units.batch_machine import PLAN_SECONDS, SUM_SECONDS
+from visionml.cdk.units.batch_signals import SERVICE
 from visionml.cdk.units.buckets import Buckets
 from visionml.cdk.units.handler import Handler, Handlers, LambdaFunction
 from visionml.cdk.units.permissions import read_champion, watch_executions
@@ -10,8 +11,6 @@ from visionml.contracts.batch_machine import BATCH_RUNS, SOURCES
 from visionml.contracts.environment import BatchPlannerEnvironment, BatchSummariserEnvironment
 from visionml.contracts.names import METRIC_NAMESPACE
 
-SERVICE = "batch"
-"""What the functions' own metrics are under."""
 _MEMORY_MB = 1024
 
 

@@ -103,6 +103,7 @@ class BatchJob(Construct):
             images_per_invocation=batch.images_per_invocation,
             upload_limit_bytes=settings.images.upload_limit_bytes,
             patience_seconds=batch.patience_seconds,
+            vcpus=batch.job_vcpus,
         )
         return {**record.variables(), "AWS_DEFAULT_REGION": Stack.of(self).region}
 

@@ -7,6 +7,7 @@ says which parts are missing, and the same request again runs those only.
 from dataclasses import dataclass
 from typing import Any
 
+from visionml.cdk.units.batch_transform import Transform
 from visionml.cdk.units.states import (
     State,
     announce,
@@ -24,6 +25,8 @@ PLAN_SECONDS = 900
 """A function runs no longer: enough to list some millions of images."""
 SUM_SECONDS = 300
 GROUP_SECONDS = 86_400
+GROUPS_AT_ONCE = 40
+"""As many as an inline map runs; what jobs run at once is up to their queue."""
 _TRANSIENT_BATCH = ["Batch.AWSBatchException", "Batch.ServerException"]
 _BROKEN = "PublishBroken"
 _DAYS = 3
@@ -39,7 +42,7 @@ class BatchParts:
     queue_arn: str
     definition_arn: str
     results_bucket: str
-    groups_at_once: int
+    transform: Transform
 
 
 def definition(parts: BatchParts) -> dict[str, Any]:
@@ -51,6 +54,7 @@ def definition(parts: BatchParts) -> dict[str, Any]:
         "TimeoutSeconds": _DAYS * 86_400,
         "States": {
             **_planning(parts),
+            **_transforming(parts.transform),
             **_running(parts),
             **_counting(parts),
             **_breaking(parts),
@@ -74,10 +78,20 @@ def _planning(parts: BatchParts) -> dict[str, State]:
         "IsPlanned": choose(
             ("{% $work.status != 'planned' %}", "NothingToDo"),
             ("{% $work.remaining = 0 %}", "Sum"),
-            ("{% $work.groups_key != '' %}", "RunManyGroups"),
-            otherwise="RunGroups",
+            ("{% $work.method = 'transform' %}", "CreateModel"),
+            otherwise="HowMany",
         ),
+        "HowMany": choose(("{% $work.groups_key != '' %}", "RunManyGroups"), otherwise="RunGroups"),
         "NothingToDo": {"Type": "Succeed", "Output": told},
+    }
+
+
+def _transforming(transform: Transform) -> dict[str, State]:
+    """Return the states of a transform job; whatever it has answered is collected by the groups."""
+    return {
+        "CreateModel": _whatever(transform.create_model(), then="Transform", otherwise="Sum"),
+        "Transform": _whatever(transform.run(), then="DeleteModel"),
+        "DeleteModel": _whatever(transform.delete_model(), then="HowMany"),
     }
 
 
@@ -92,7 +106,7 @@ def _running(parts: BatchParts) -> dict[str, State]:
     few = {
         **shared,
         "Items": "{% $work.groups %}",
-        "MaxConcurrency": parts.groups_at_once,
+        "MaxConcurrency": GROUPS_AT_ONCE,
         "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **_group(parts, "RunGroup")},
     }
     many = {
@@ -103,7 +117,7 @@ def _running(parts: BatchParts) -> dict[str, State]:
             "ReaderConfig": {"InputType": "JSON"},
             "Arguments": {"Bucket": parts.results_bucket, "Key": "{% $work.groups_key %}"},
         },
-        "MaxConcurrency": parts.groups_at_once,
+        "MaxConcurrency": GROUPS_AT_ONCE,
         "ToleratedFailurePercentage": 100,
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
@@ -111,14 +125,9 @@ def _running(parts: BatchParts) -> dict[str, State]:
         },
     }
     return {
-        "RunGroups": _then_sum(few),
-        "RunManyGroups": _then_sum(many),
+        "RunGroups": _whatever(few, then="Sum"),
+        "RunManyGroups": _whatever(many, then="Sum"),
     }
-
-
-def _then_sum(state: State) -> State:
-    """Go on with the sum whatever happens: it says what is missing."""
-    return {**state, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Sum"}], "Next": "Sum"}
 
 
 def _group(parts: BatchParts, name: str) -> State:
@@ -176,10 +185,10 @@ def _counting(parts: BatchParts) -> dict[str, State]:
     return {
         "Sum": step("Sum", count, then="Missing", otherwise=_BROKEN),
         "Missing": {"Type": "Pass", "Assign": {"missing": missing}, "Next": "PublishFinished"},
-        "PublishFinished": _told(
+        "PublishFinished": _whatever(
             publish(BATCH_SOURCE, BATCH_FINISHED, "{% $sum %}"), then="AnnounceFinished"
         ),
-        "AnnounceFinished": _told(
+        "AnnounceFinished": _whatever(
             announce(parts.topic_arn, "{% 'A batch run ' & $sum.outcome %}", message),
             then="IsComplete",
         ),
@@ -198,14 +207,15 @@ def _breaking(parts: BatchParts) -> dict[str, State]:
     )
     about = {"execution": "{% $states.context.Execution.Id %}", **failure}
     return {
-        _BROKEN: _told(publish(BATCH_SOURCE, BATCH_BROKEN, about), then="AnnounceBroken"),
-        "AnnounceBroken": _told(
+        _BROKEN: _whatever(publish(BATCH_SOURCE, BATCH_BROKEN, about), then="AnnounceBroken"),
+        "AnnounceBroken": _whatever(
             announce(parts.topic_arn, "A batch run broke", message), then="Broken"
         ),
         "Broken": {"Type": "Fail", "Error": failure["error"], "Cause": failure["cause"]},
     }
 
 
-def _told(state: State, *, then: str) -> State:
-    """Go on whether or not somebody could be told."""
-    return {**state, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": then}], "Next": then}
+def _whatever(state: State, *, then: str, otherwise: str = "") -> State:
+    """Go on whatever happens: the sum says what is missing."""
+    caught = {"ErrorEquals": ["States.ALL"], "Next": otherwise or then}
+    return {**state, "Catch": [caught], "Next": then}

@@ -118,6 +118,28 @@ class Machine(Construct):
             [arn(self.role, "events", "rule/StepFunctionsGetEventsForBatchJobsRule")],
         )
 
+    def let_transform(self, *, given: Role, volume_key: IKey) -> None:
+        """Allow transform jobs of batch runs, and the models that are made for them."""
+        named = "Jobs and their models are named by their run, unknown until it starts."
+        for kind, verbs in {
+            "model": ("CreateModel", "DeleteModel", "AddTags"),
+            "transform-job": (
+                "CreateTransformJob",
+                "DescribeTransformJob",
+                "StopTransformJob",
+                "AddTags",
+            ),
+        }.items():
+            made = arn(self.role, "sagemaker", f"{kind}/batch-*")
+            actions = [f"sagemaker:{verb}" for verb in verbs]
+            allow(self.role, actions, [made], because=named)
+        allow(
+            self.role,
+            ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            [arn(self.role, "events", "rule/StepFunctionsGetEventsForSageMakerTransformJobsRule")],
+        )
+        hand_over(self.role, given=given, volume_key=volume_key)
+
     def let_map(self, names: Names) -> None:
         """Allow a Distributed Map to run its items as executions of their own."""
         machine = arn(self.role, "states", f"stateMachine:{names.batch}")
