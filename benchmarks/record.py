@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SerializeAsAny
 
 
 class Machine(BaseModel):
@@ -68,7 +68,7 @@ class Report(BaseModel):
 
     started: datetime
     machine: Machine
-    rows: list[Row]
+    rows: list[SerializeAsAny[Row]]
 
     def write(self, folder: Path) -> Path:
         """Write the report under its time and as the latest."""
