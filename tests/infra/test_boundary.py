@@ -3,10 +3,16 @@
 import re
 
 import pytest
+from aws_cdk import App
+from aws_cdk.assertions import Template
+from aws_cdk.aws_iam import Role, ServicePrincipal
 
 from tests.fakes.cloudformation import text
 from tests.infra.conftest import Synthesised
+from visionml.cdk.stacks.base import PlatformStack
 from visionml.cdk.units.boundary import WITHIN
+from visionml.contracts import settings
+from visionml.contracts.names import Names
 from visionml.guardrails.grants import pairs, role_statements
 
 FORBIDDEN = (
@@ -57,6 +63,15 @@ def test_what_roles_are_granted_lies_within_the_boundary(environment: Synthesise
 @pytest.mark.parametrize("action", FORBIDDEN)
 def test_the_boundary_keeps_the_ways_out_shut(action: str) -> None:
     assert not _within(action)
+
+
+def test_a_bare_role_in_a_stack_gets_the_boundary() -> None:
+    chosen = settings.load("dev")
+    stack = PlatformStack(App(), "bare", settings=chosen, description="Of a test.")
+    Role(stack, "Role", assumed_by=ServicePrincipal("lambda.amazonaws.com"))
+    (role,) = Template.from_stack(stack).find_resources("AWS::IAM::Role").values()
+    boundary = Names.of(chosen).name("boundary")
+    assert text(role["Properties"]["PermissionsBoundary"]).endswith(f":policy/{boundary}")
 
 
 def test_data_leaves_for_no_other_account(prod: Synthesised) -> None:
