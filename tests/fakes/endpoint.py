@@ -44,7 +44,7 @@ class MemoryEndpoint:
 
     def _entry(self, image: str) -> dict[str, object]:
         if image.startswith("refuse:"):
-            return {"error": {"code": image.split(":")[1], "message": "No."}}
+            return {"error": {"code": image.partition("#")[0].split(":")[1], "message": "No."}}
         label = image.partition("#")[0]
         return {
             "label": label,

@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -274,6 +276,63 @@ def test_an_endpoint_that_is_down_for_too_long_leaves_no_report_and_the_next_att
     world.endpoint.trouble = lambda: None
     assert world.run(plan, attempt=2).results == 10
     conserved(world, plan)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_whole_part_is_conserved_under_faults_of_every_kind(seed: int) -> None:
+    chance = random.Random(seed)
+    kinds = [b"dark"] * 40 + [
+        b"refuse:truncated",
+        b"poison",
+        b"refuse:animated",
+        b"0" * (LIMIT + 1),
+    ]
+    images = {f"{n:04}.jpg": chance.choice(kinds) + b"#%d" % n for n in range(2_000)}
+    world = World(images)
+    plan = world.plan()
+    gone = chance.sample(sorted(images), 20)
+    for key in gone[:10]:
+        del world.objects.objects[f"s3://raw/in/{key}"]
+    for key in gone[10:]:
+        world.objects.objects[f"s3://raw/in/{key}"] = b"another"
+
+    def trouble() -> Invocation | None:
+        drawn = chance.random()
+        if drawn < 0.05:
+            raise Unavailable("The endpoint does not serve.")
+        return Invocation(429, b"", "") if drawn < 0.15 else None
+
+    def step(what: str, address: str) -> None:
+        if what == "read" and "/in/" in address and chance.random() < 0.02:
+            raise Unavailable("Slow down.")
+        if chance.random() < 0.0004:
+            raise Crash(address)
+
+    world.endpoint.trouble, world.objects.step = trouble, step
+    for attempt in range(1, 1_000):
+        with contextlib.suppress(Crash):
+            world.run(plan, attempt=attempt, concurrency=8)
+            break
+    world.objects.step = lambda _what, _address: None
+
+    conserved(world, plan)
+    reasons = Counter(
+        "too_many_bytes"
+        if len(image) > LIMIT
+        else "s3_not_found"
+        if key in gone[:10]
+        else "changed"
+        if key in gone[10:]
+        else "internal"
+        if image.startswith(b"poison")
+        else image.split(b"#")[0].partition(b":")[2].decode()
+        for key, image in images.items()
+    )
+    del reasons[""]
+    report = world.store.report("night-1", 0)
+    assert report is not None
+    assert report.by_reason == dict(reasons)
+    assert report.results == 2_000 - reasons.total()
 
 
 def test_two_attempts_at_once_end_with_the_same_rows_once() -> None:
