@@ -38,6 +38,7 @@ from visionml.desks.experiments import Experiments
 from visionml.desks.guardrails import Guardrails
 from visionml.desks.images import Images
 from visionml.desks.lineage import Lineage
+from visionml.desks.metrics import Metrics
 from visionml.desks.models import Models
 from visionml.desks.platform import Platform, Say
 from visionml.desks.predictions import Predictions
@@ -89,6 +90,7 @@ class Session:
         )
         self.lineage = Lineage(platform)
         self.alarms = Alarms(platform)
+        self.metrics = Metrics(platform)
         self.drift = Drift(platform, api=self.api)
         self.guardrails = Guardrails(platform)
         self.security = Security(platform, calls)

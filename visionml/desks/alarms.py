@@ -1,7 +1,10 @@
 """The alarms that watch the platform."""
 
+from datetime import UTC, datetime, timedelta
+
 import pandas as pd
 
+from visionml.aws.alarm_history import times
 from visionml.aws.errors import translated
 from visionml.desks.platform import Platform
 
@@ -33,3 +36,19 @@ class Alarms:
         ]
         columns = ["alarm", "state", "watches", "threshold"]
         return pd.DataFrame(rows, columns=pd.Index(columns)).set_index("alarm")
+
+    def history(self, *, hours: float = 24) -> pd.DataFrame:
+        """Return each time that an alarm has rung in the last hours, the first one first.
+
+        ``ended`` is empty where it rings still.
+        """
+        names = self._platform.names
+        ending = f"-{names.environment}-{names.region}"
+        since = datetime.now(UTC) - timedelta(hours=hours)
+        rang = [
+            (alarm, each.began, each.ended, each.reason)
+            for alarm in self.states().index
+            for each in times(self._platform.aws.cloudwatch, f"{alarm}{ending}", since=since)
+        ]
+        columns = pd.Index(["alarm", "began", "ended", "reason"])
+        return pd.DataFrame(rang, columns=columns).sort_values("began", ignore_index=True)

@@ -54,6 +54,11 @@ class Desk:
         on_progress(1, 1)
         return pd.DataFrame(self.rows, columns=pd.Index(["file", "outcome", "image", "detail"]))
 
+    def retry(self, images: list[str] | None = None, *, status: str | None = None) -> pd.DataFrame:
+        self.asked = {"images": images, "status": status}
+        rows = [(IMAGE, "started"), ("b" * 32, "too small")]
+        return pd.DataFrame(rows, columns=pd.Index(["image", "outcome"])).set_index("image")
+
     def wait(self, _sent: pd.DataFrame, **asked: Any) -> pd.DataFrame:
         self.asked |= asked
         return frame([record()])
@@ -172,3 +177,30 @@ def test_with_json_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told["done"] is True
     assert told["deleted"] == {"image": 2, "previews": 3}
     assert told["models"] == [MODEL]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        ([IMAGE], {"images": [IMAGE], "status": None}),
+        (["--failed"], {"images": None, "status": "failed"}),
+        (["--accepted"], {"images": None, "status": "accepted"}),
+    ],
+)
+def test_images_left_behind_are_tried_again(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], asked: dict[str, Any]
+) -> None:
+    desk = Desk()
+    told = run(monkeypatch, desk, "images", "retry", *arguments)
+    assert (told.exit_code, told.stdout) == (0, "1 started, 1 too small\n")
+    assert desk.asked == asked
+    listed = json.loads(run(monkeypatch, desk, "images", "retry", *arguments, "--json").stdout)
+    assert listed[0] == {"image": IMAGE, "outcome": "started"}
+
+
+@pytest.mark.parametrize("arguments", [[], ["--failed", "--accepted"], [IMAGE, "--failed"]])
+def test_what_to_try_again_is_said_in_one_way(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    told = run(monkeypatch, Desk(), "images", "retry", *arguments)
+    assert isinstance(told.exception, InvalidInput)
