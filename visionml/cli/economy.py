@@ -1,4 +1,4 @@
-"""``visionml cost`` and ``capacity``: what a month costs, and what load asks for."""
+"""``visionml cost``, ``capacity`` and ``budget``: what a month costs, and what load asks for."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -125,6 +125,38 @@ def capacity(
             for each in found
         ]
     )
+
+
+def budget(
+    *, environment: Environment = "local", templates: Templates = None, as_json: AsJson = False
+) -> None:
+    """Set the estimate of a month beside the environment's budget.
+
+    `alarms.monthly_budget_usd` is the budget; AWS tells `alarms.email` at 80 % of it, and when the
+    month's forecast passes it. Ends with 1 when there is no budget, or the estimate is above it.
+
+    Examples: `visionml budget -e prod`, `visionml budget -e dev --json`.
+    """
+    from visionml.contracts import settings
+    from visionml.desks.costs import bill
+
+    wanted = settings.load(environment)
+    if templates is None and not as_json:
+        typer.echo("Synthesising the templates ...", err=True)
+    sums = bill(wanted, assembly=templates).figures()
+    limit = wanted.alarms.monthly_budget_usd
+    within = limit is not None and sums["monthly_usd"] <= limit
+    facts = {
+        "monthly_budget_usd": limit,
+        "told": wanted.alarms.email,
+        **{name: sums[name] for name in ("monthly_usd", "low_usd", "high_usd")},
+        "within": within,
+    }
+    print_pairs(facts, as_json=as_json)
+    if not as_json and limit is None:
+        typer.echo(f"\nSet alarms.monthly_budget_usd; {sums['high_usd']:.0f} is the dear end.")
+    if not within:
+        raise typer.Exit(1)
 
 
 def _print_capacity(found: "Capacity") -> None:

@@ -16,7 +16,7 @@ from visionml.cli.demo import demo
 from visionml.cli.deployments import deployments, promote, rollback, traffic
 from visionml.cli.doctor import doctor
 from visionml.cli.drift import drift
-from visionml.cli.economy import capacity, cost
+from visionml.cli.economy import budget, capacity, cost
 from visionml.cli.images import forget, images, upload
 from visionml.cli.local import local
 from visionml.cli.models import evaluate, lineage, predict
@@ -44,6 +44,7 @@ app.command(rich_help_panel="The stacks")(deploy)
 app.command(rich_help_panel="The stacks")(destroy)
 app.command(rich_help_panel="The stacks")(cost)
 app.command(rich_help_panel="The stacks")(capacity)
+app.command(rich_help_panel="The stacks")(budget)
 app.add_typer(security, rich_help_panel="The stacks")
 app.command(rich_help_panel="Images")(upload)
 app.add_typer(images, rich_help_panel="Images")

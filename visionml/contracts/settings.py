@@ -182,6 +182,8 @@ class AlarmSettings(_Record):
     accuracy: Share = 0.9
     """Below it, by the truths that were told, a model needs to be looked at."""
     email: str | None = None
+    monthly_budget_usd: Positive | None = None
+    """`email` is told at 80 % of it, and when the month's forecast passes it."""
 
 
 class RetentionSettings(_Record):

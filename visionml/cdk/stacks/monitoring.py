@@ -17,6 +17,7 @@ from visionml.cdk.units import (
 )
 from visionml.cdk.units.alarms import Alarms
 from visionml.cdk.units.api_logging import ApiLogging
+from visionml.cdk.units.budget import MonthlyBudget
 from visionml.cdk.units.dashboard import OperationsDashboard
 from visionml.cdk.units.notifications import Notifications
 from visionml.cdk.units.rollback_alarms import rollback_signals
@@ -76,6 +77,9 @@ class MonitoringStack(PlatformStack):
                 "Batch": batch_signals.graphs(),
             },
         )
+        budget = settings.alarms.monthly_budget_usd
+        if budget is not None:
+            MonthlyBudget(self, "Budget", settings=settings, names=self.names, usd=budget)
         self.publish(
             {
                 "AlarmTopicArn": self.notifications.topic.topic_arn,
