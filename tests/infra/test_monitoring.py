@@ -1,9 +1,11 @@
 import json
+import re
 
 import pytest
 
 from tests.fakes.cloudformation import text
 from tests.infra.conftest import Synthesised
+from visionml.cdk.bundle import ROOT
 from visionml.contracts.names import Names
 from visionml.local import metric_math
 
@@ -81,6 +83,30 @@ def test_there_is_an_alarm_for_each_signal(environment: Synthesised) -> None:
     assert len(alarms) == len(ALL_THRESHOLDS)
 
 
+def test_every_alarm_has_a_runbook_entry_and_says_so(environment: Synthesised) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    names = Names.of(environment.settings)
+    every = [
+        *environment.properties("AWS::CloudWatch::Alarm"),
+        *environment.properties("AWS::CloudWatch::CompositeAlarm"),
+    ]
+    for alarm in every:
+        name = alarm["AlarmName"].removeprefix(f"{names.prefix}-")
+        name = name.removesuffix(f"-{names.environment}-{names.region}")
+        assert alarm["AlarmDescription"].endswith(f"What to do: docs/operations.md, {name}.")
+        assert f"`{name}`" in page or re.search(rf"^### .*\b{name}\b", page, re.MULTILINE), name
+
+
+def test_one_alarm_says_that_users_are_hurt(local: Synthesised) -> None:
+    (alarm,) = local.properties("AWS::CloudWatch::CompositeAlarm")
+    assert alarm["AlarmName"] == "ml-pipeline-users-hurt-local-us-east-1"
+    rule = text(alarm["AlarmRule"])
+    assert rule.count("ALARM(") == 3
+    for part in ("EndpointErrors", "ApiErrors", "EndpointLatencyP99"):
+        assert part in rule
+    assert alarm["AlarmActions"] == alarm["OKActions"]
+
+
 def test_alarms_tell_of_trouble_and_of_recovery(environment: Synthesised) -> None:
     for alarm in environment.properties("AWS::CloudWatch::Alarm"):
         assert alarm["AlarmActions"] == alarm["OKActions"]
@@ -152,7 +178,7 @@ def test_the_dashboard_shows_every_signal(environment: Synthesised) -> None:
     alarms = [each for each in body["widgets"] if each["type"] == "alarm"]
     graphs = [each for each in body["widgets"] if each["type"] == "metric"]
 
-    assert len(alarms[0]["properties"]["alarms"]) == len(ALL_THRESHOLDS)
+    assert len(alarms[0]["properties"]["alarms"]) == len(ALL_THRESHOLDS) + 1
     beside = INTAKE_GRAPHS | DRIFT_GRAPHS | BATCH_GRAPHS
     assert len(graphs) == len(THRESHOLDS) + 1 + len(beside)
     assert {each["properties"]["title"] for each in graphs} >= beside

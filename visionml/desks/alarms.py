@@ -1,6 +1,7 @@
 """The alarms that watch the platform."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -20,10 +21,15 @@ class Alarms:
         platform = self._platform
         ending = f"-{platform.names.environment}-{platform.names.region}"
         pages = platform.aws.cloudwatch.get_paginator("describe_alarms").paginate(
-            AlarmNamePrefix=f"{platform.names.prefix}-"
+            AlarmNamePrefix=f"{platform.names.prefix}-",
+            AlarmTypes=["MetricAlarm", "CompositeAlarm"],
         )
         with translated("read the alarms"):
-            found = [alarm for page in pages for alarm in page["MetricAlarms"]]
+            found: list[dict[str, Any]] = [
+                dict(alarm)
+                for page in pages
+                for alarm in (*page.get("CompositeAlarms", ()), *page["MetricAlarms"])
+            ]
         rows = [
             {
                 "alarm": alarm["AlarmName"].removesuffix(ending),

@@ -1,6 +1,6 @@
 """Registers the CloudFormation types that MiniStack lacks and that need no service of their own."""
 
-from visionml.local import ministack
+from visionml.local import composite_alarms, ministack
 from visionml.local.ministack import Properties, Provisioned
 from visionml.local.recorded import RECORDED, Place, Recorded
 
@@ -13,6 +13,7 @@ def install() -> None:
     ministack.keep_role_boundaries()
     ministack.make_secrets_as_aws()
     ministack.create_request_validators()
+    composite_alarms.install()
     for type_name, recorded in RECORDED.items():
         _register(type_name, recorded)
     ministack.add_attributes(

@@ -15,7 +15,7 @@ from visionml.cdk.units import (
     intake_signals,
     stream_signals,
 )
-from visionml.cdk.units.alarms import Alarms
+from visionml.cdk.units.alarms import Alarms, UsersHurt
 from visionml.cdk.units.api_logging import ApiLogging
 from visionml.cdk.units.budget import MonthlyBudget
 from visionml.cdk.units.dashboard import OperationsDashboard
@@ -55,6 +55,13 @@ class MonitoringStack(PlatformStack):
             signals=watched,
             topic=self.notifications.topic,
         )
+        self.users_hurt = UsersHurt(
+            self,
+            "UsersHurt",
+            names=self.names,
+            alarms=[self.alarms.by_signal[each.name] for each in watched if each.hurts],
+            topic=self.notifications.topic,
+        )
         self.rollback_alarms = Alarms(
             self,
             "RollbackAlarms",
@@ -68,6 +75,7 @@ class MonitoringStack(PlatformStack):
             names=self.names,
             signals=watched,
             alarms=[
+                self.users_hurt.alarm,
                 *self.alarms.by_signal.values(),
                 *self.rollback_alarms.by_signal.values(),
             ],

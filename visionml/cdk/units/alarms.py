@@ -2,13 +2,27 @@
 
 from collections.abc import Sequence
 
-from aws_cdk.aws_cloudwatch import Alarm, ComparisonOperator, TreatMissingData
+from aws_cdk.aws_cloudwatch import (
+    Alarm,
+    AlarmRule,
+    AlarmState,
+    ComparisonOperator,
+    CompositeAlarm,
+    TreatMissingData,
+)
 from aws_cdk.aws_cloudwatch_actions import SnsAction
 from aws_cdk.aws_sns import ITopic
 from constructs import Construct
 
 from visionml.cdk.units.signals import Signal
 from visionml.contracts.names import Names
+
+RUNBOOK = "docs/operations.md"
+
+
+def runbook(alarm: str) -> str:
+    """Return the sentence of a description that leads to what is to be done."""
+    return f"What to do: {RUNBOOK}, {alarm}."
 
 
 class Alarms(Construct):
@@ -31,7 +45,7 @@ class Alarms(Construct):
                 self,
                 "".join(word.capitalize() for word in signal.name.split("-")),
                 alarm_name=names.name(signal.name),
-                alarm_description=signal.description,
+                alarm_description=f"{signal.description} {runbook(signal.name)}",
                 metric=signal.metric,
                 threshold=signal.threshold,
                 evaluation_periods=signal.periods,
@@ -45,3 +59,32 @@ class Alarms(Construct):
             alarm.add_alarm_action(action)
             alarm.add_ok_action(action)
             self.by_signal[signal.name] = alarm
+
+
+class UsersHurt(Construct):
+    """The one alarm to be woken by: users notice that something is wrong, whatever it is."""
+
+    NAME = "users-hurt"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        names: Names,
+        alarms: Sequence[Alarm],
+        topic: ITopic,
+    ) -> None:
+        super().__init__(scope, id)
+        self.alarm = CompositeAlarm(
+            self,
+            "Alarm",
+            composite_alarm_name=names.name(self.NAME),
+            alarm_description=f"Users get errors, or wait too long. {runbook(self.NAME)}",
+            alarm_rule=AlarmRule.any_of(
+                *(AlarmRule.from_alarm(alarm, AlarmState.ALARM) for alarm in alarms)
+            ),
+        )
+        action = SnsAction(topic)
+        self.alarm.add_alarm_action(action)
+        self.alarm.add_ok_action(action)

@@ -25,6 +25,8 @@ class Signal:
     below: bool = False
     silent: bool = True
     """Whether no figure at all is no trouble."""
+    hurts: bool = False
+    """Whether users notice."""
 
 
 def signals(settings: Settings, names: Names, *, account: str) -> list[Signal]:
@@ -42,6 +44,7 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             error_share(names.endpoint, VARIANT_A),
             alarms.error_share,
             periods=2,
+            hurts=True,
         ),
         Signal(
             "api-errors",
@@ -50,6 +53,7 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             api_errors(names.api),
             alarms.error_share,
             periods=2,
+            hurts=True,
         ),
         Signal(
             "endpoint-latency-average",
@@ -66,6 +70,7 @@ def _serving(settings: Settings, names: Names) -> list[Signal]:
             endpoint_metric("ModelLatency", names.endpoint, VARIANT_A, statistic="p99"),
             alarms.latency_p99_ms * MICROSECONDS,
             periods=3,
+            hurts=True,
         ),
         Signal(
             "adapter-errors",

@@ -134,6 +134,25 @@ def decide_alarms(
     provisioners._cw_metric_alarm_record = with_metrics
 
 
+def put_composite_alarm(properties: Properties) -> str:
+    """Create or change a composite alarm, in the form of a stack, and return its ARN.
+
+    Raises
+    ------
+    ValueError
+        CloudWatch refuses it; the text says why.
+    """
+    status, _, body = cloudwatch._put_composite_alarm({}, dict(properties), False, True)
+    if status >= 400:
+        raise ValueError(str(json.loads(body).get("message", body)))
+    return str(cloudwatch._composite_alarms[properties["AlarmName"]]["AlarmArn"])
+
+
+def delete_composite_alarm(name: str) -> None:
+    """Delete a composite alarm; one that is gone already is no error."""
+    cloudwatch._delete_alarms({}, {"AlarmNames": [name]}, False, True)
+
+
 def evaluate_alarms() -> None:
     """Decide every alarm of the account and region now."""
     cloudwatch._evaluate_all_alarms()
