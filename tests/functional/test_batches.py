@@ -16,6 +16,7 @@ from visionml.aws import executions
 from visionml.aws.batch_jobs import BatchJobs, Job
 from visionml.aws.session import Aws
 from visionml.cli.main import app
+from visionml.contracts.batch import BatchMethod
 from visionml.contracts.batch_machine import INCOMPLETE
 from visionml.contracts.events import BATCH_FINISHED, BATCH_SOURCE
 from visionml.desks.batches import BatchRun
@@ -155,7 +156,7 @@ def test_killed_interrupted_and_terminated_jobs_lose_nothing_and_repeat_nothing(
     machine = session.names.state_machine_arn(session.names.batch, session.aws.account)
     request = run.plan().request.model_dump(mode="json")
     second = executions.start(states, machine, name="broken-overlapping", payload=request)
-    assert executions.watch(states, second) == {"run_id": "broken", "status": "already_running"}
+    assert executions.watch(states, second)["status"] == "already_running"
 
     BatchJobs(session.aws.client("batch"), session.names.batch).terminate(
         waiting.id, reason="to see what becomes of its images"
@@ -181,6 +182,23 @@ def test_killed_interrupted_and_terminated_jobs_lose_nothing_and_repeat_nothing(
     assert sorted(rows["input_key"]) == [f"{prefix}{n:02}.png" for n in range(12)]
     assert rows["prediction_id"].is_unique
     assert rows["label"].notna().all()
+
+
+@pytest.mark.parametrize("method", ["model", "transform"])
+def test_other_methods_leave_the_same_rows(
+    platform: Deployed, images: list[bytes], method: BatchMethod
+) -> None:
+    desk = platform.session.batch
+    files = {f"{number}.png": content for number, content in enumerate(images[:3])}
+    prefix = desk.put({**files, "note.txt": b"no image"}, folder=method)
+    run = desk.run(prefix, method=method)
+    outcome = run.watch()
+    assert (outcome.summary.results, outcome.summary.failures) == (3, 1)
+    rows = run.predictions().set_index("input_key")
+    assert set(rows.index) == {f"{prefix}{name}" for name in (*files, "note.txt")}
+    assert rows.loc[f"{prefix}note.txt", "error"]
+    assert set(rows["model_version"].dropna()) == {run.plan().model_version}
+    assert rows["label"].notna().sum() == 3
 
 
 def test_the_command_line_tells_of_runs(platform: Deployed, local_project: Project) -> None:

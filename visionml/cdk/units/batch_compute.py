@@ -139,4 +139,8 @@ class BatchCompute(Construct):
         clusters = [arn(role, "ecs", f"{kind}/*") for kind in ("cluster", "container-instance")]
         allow(role, _CLUSTER_ACTIONS, clusters, because=reason)
         image.let_pull(role)
+        # Docker writes the logs of containers, with the instance's rights or with the starter's
+        group = arn(role, "logs", f"log-group:/aws/batch/{self._names.batch}:*")
+        streams = "Streams are named by their tasks."
+        allow(role, ["logs:CreateLogStream", "logs:PutLogEvents"], [group], because=streams)
         return CfnInstanceProfile(self, "InstanceProfile", roles=[role.role_name])
