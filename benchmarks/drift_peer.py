@@ -64,7 +64,10 @@ def scipy_ks(data: Data) -> Score:
 
     def score(place: int) -> float:
         seen = data.window(place)[:, data.columns]
-        return max(float(test(a, b).statistic) for a, b in zip(known.T, seen.T, strict=True))
+        return max(
+            float(test(a, b, method="asymp").statistic)
+            for a, b in zip(known.T, seen.T, strict=True)
+        )
 
     return score
 
