@@ -13,7 +13,7 @@ from visionml.contracts import settings as setting_files
 from visionml.contracts.settings import Settings
 from visionml.desks.card import Card
 from visionml.desks.platform import Platform
-from visionml.economics import template
+from visionml.economics import prices, template
 from visionml.economics.estimate import Estimate
 from visionml.economics.switches import Case, Saving, savings
 
@@ -133,5 +133,15 @@ class Costs:
         assume: Mapping[str, float] | None = None,
         region: str | None = None,
     ) -> Bill:
-        """Return a month's bill; `bill` says what the arguments are."""
-        return bill(self._platform.settings, what_if=what_if, assume=assume, region=region)
+        """Return a month's bill; `bill` says what the arguments are.
+
+        An environment in a region without prices is estimated at those of the table's first one,
+        which the bill's card names.
+        """
+        known, own = prices.regions(), self._platform.settings.region
+        return bill(
+            self._platform.settings,
+            what_if=what_if,
+            assume=assume,
+            region=region or (own if own in known else known[0]),
+        )

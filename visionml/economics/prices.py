@@ -81,6 +81,11 @@ def load(region: str) -> Prices:
     )
 
 
+def regions() -> tuple[str, ...]:
+    """Return the regions whose prices the table has; the first is the one to fall back on."""
+    return tuple(tomllib.loads(_FILE.read_text(encoding="utf-8"))["regions"])
+
+
 def _tiers(usd: Any) -> Tiers:
     if isinstance(usd, list):
         return tuple((float(upto), float(price)) for upto, price in usd)
