@@ -63,6 +63,21 @@ def test_parts_that_are_lost_each_time_are_missing_and_the_run_comes_to_an_end()
     assert (course.missing, course.lost) == (4, 12)
 
 
+def test_a_small_run_took_what_is_simulated_from_other_runs() -> None:
+    # Seconds of one processor that `batch` took for parts of ResNet-18 and photographs of 2
+    # megapixels, with S3 and DynamoDB of the embedded AWS: two parts of 10 images, two of 30, and
+    # then three of 40, one after the other.
+    ten, thirty, three_of_forty = mean([2.35, 2.20]), mean([2.95, 2.90]), 9.89
+    rate = 20 / (thirty - ten)
+    job = Job(images_per_second=rate, start_seconds=ten - 10 / rate)
+    one_place = Fleet(vcpus=1, job_vcpus=1, launch_seconds=0, lost_an_hour=0)
+
+    course = simulated(120, job=job, fleet=one_place, images_per_part=40)
+
+    assert 25 < rate < 40
+    assert course.seconds == pytest.approx(three_of_forty, rel=0.05)
+
+
 def test_a_run_costs_what_the_price_list_says() -> None:
     course = Course(1_000_000, 500, 3_600, 3_600 * 100, 0, 0, 0)
     fleet = Fleet(vcpus=200, job_vcpus=2)
