@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -201,11 +202,17 @@ def test_other_methods_leave_the_same_rows(
     assert rows["label"].notna().sum() == 3
 
 
-def test_the_command_line_tells_of_runs(platform: Deployed, local_project: Project) -> None:
-    del platform
+def test_a_folder_is_run_and_told_of_by_the_command_line(
+    images: list[bytes], local_project: Project, tmp_path: Path
+) -> None:
+    for number, content in enumerate(images[:2]):
+        (tmp_path / f"{number}.png").write_bytes(content)
     runner = CliRunner()
     with contextlib.chdir(local_project.folder.parent):
+        put = ["--put", str(tmp_path), "--run", "by-hand"]
+        done = runner.invoke(app, ["batch", "run", *put, "--json"])
         listed = json.loads(runner.invoke(app, ["batch", "list", "--json"]).stdout)
-        status = json.loads(runner.invoke(app, ["batch", "status", "broken", "--json"]).stdout)
-    assert {"good-and-bad", "broken"} <= {each["run"] for each in listed}
-    assert status["images"] == "12 of 12 done, 0 are recorded failures"
+        status = json.loads(runner.invoke(app, ["batch", "status", "by-hand", "--json"]).stdout)
+    assert json.loads(done.stdout)["results"] == 2, done.output
+    assert {each["run"]: each["outcome"] for each in listed}["by-hand"] == "succeeded"
+    assert status["images"] == "2 of 2 done, 0 are recorded failures"
