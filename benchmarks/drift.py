@@ -118,11 +118,14 @@ def _written(data: dict[str, Any], folder: Path) -> Path:
 
 
 def _of_peers(path: Path, windows: int) -> dict[str, list[float]]:
-    if not _PYTHON.exists():
-        return {}
-    with _process(_theirs(path)) as process:
-        found = {peer: process.ask("score", peer, 0, windows) for peer in PEERS}
-    return {peer: scores for peer, scores in found.items() if scores is not None}
+    """Return the scores of each peer that is there, from a process of its own."""
+    found = {}
+    for peer in PEERS if _PYTHON.exists() else ():
+        with _process(_theirs(path)) as process:
+            scores = process.ask("score", peer, 0, windows)
+        if scores is not None:
+            found[peer] = scores
+    return found
 
 
 def _theirs(path: Path) -> list[str]:
