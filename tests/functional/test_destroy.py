@@ -55,6 +55,19 @@ def test_what_a_failed_deployment_left_goes_and_what_it_did_not_make_is_told(
         with pytest.raises(JobFailed, match="ROLLBACK_COMPLETE"):
             doomed.stacks.deploy()
         assert status(doomed) == {doomed.names.stack("storage"): "ROLLBACK_COMPLETE"}
+        late = f"TargetTracking-endpoint/{doomed.names.endpoint}/variant/ModelA-AlarmHigh-1"
+        doomed.aws.cloudwatch.put_metric_alarm(
+            AlarmName=late,
+            Namespace="AWS/SageMaker",
+            MetricName="Invocations",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+        function = f"/aws/lambda/{doomed.names.function('answer_keeper')}"
+        doomed.aws.logs.create_log_group(logGroupName=function)
         destroy(doomed)
         remaining = doomed.stacks.remaining()
         assert remaining.to_dict("list") == {"kind": ["bucket"], "name": [taken]}

@@ -12,7 +12,7 @@ from visionml.errors import NotFound
 
 
 class Leftovers:
-    """Model packages, version records, deployed models, their configurations, late log groups."""
+    """Registered and deployed models, their records and configurations; late logs and alarms."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -39,6 +39,8 @@ class Leftovers:
             with translated(f"delete the {kind} {name}"):
                 if kind == "log group":
                     self._platform.aws.logs.delete_log_group(logGroupName=name)
+                elif kind == "alarm":
+                    self._platform.aws.cloudwatch.delete_alarms(AlarmNames=[name])
                 elif kind == "model":
                     self._sagemaker.delete_model(ModelName=name)
                 else:
@@ -58,7 +60,7 @@ class Leftovers:
             ]
             found += [("model", model["ModelName"]) for page in models for model in page["Models"]]
         ours = [(kind, name) for kind, name in found if name.startswith(pattern)]
-        return ours + self._late_logs()
+        return ours + self._late_logs() + self._scaling_alarms()
 
     def _late_logs(self) -> list[tuple[str, str]]:
         """Return the log groups: a function that ends after its group is gone makes it again."""
@@ -67,6 +69,17 @@ class Leftovers:
             pages = self._platform.aws.logs.get_paginator("describe_log_groups").paginate()
             groups = [group["logGroupName"] for page in pages for group in page["logGroups"]]
         return [("log group", name) for name in groups if pattern.search(name)]
+
+    def _scaling_alarms(self) -> list[tuple[str, str]]:
+        """Return the alarms of the endpoint's scaling, which go some time after the endpoint."""
+        beginning = f"TargetTracking-endpoint/{self._platform.names.endpoint}/"
+        with translated("look for the alarms of scaling"):
+            pages = self._platform.aws.cloudwatch.get_paginator("describe_alarms").paginate(
+                AlarmNamePrefix=beginning
+            )
+            return [
+                ("alarm", alarm["AlarmName"]) for page in pages for alarm in page["MetricAlarms"]
+            ]
 
     def _packages(self, packages: Packages, group: str) -> Iterator[str]:
         try:

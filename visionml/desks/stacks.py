@@ -17,6 +17,8 @@ from visionml.desks.leftovers import Leftovers
 from visionml.desks.platform import Platform, Say
 from visionml.errors import JobFailed, NotFound
 
+_MADE = ("model", "endpoint configuration")
+"""What has the deployments' names instead of the environment's."""
 _TRIES = 2
 """What stands may write into a bucket until it is gone itself."""
 
@@ -191,7 +193,7 @@ class Stacks:
         platform = self._platform
         found = [
             *billable.standing(platform.aws, platform.settings),
-            *(each for each in Leftovers(platform).made() if each[0] != "log group"),
+            *(each for each in Leftovers(platform).made() if each[0] in _MADE),
         ]
         return pd.DataFrame(found, columns=pd.Index(["kind", "name"]))
 
@@ -199,7 +201,7 @@ class Stacks:
         """Return those of `remaining` that no setting retains."""
         if not self._platform.settings.retain_data:
             return remaining
-        kept = (*billable.DATA, "model", "endpoint configuration")
+        kept = (*billable.DATA, *_MADE)
         return remaining[~remaining["kind"].isin(kept)]
 
     def table(self) -> pd.DataFrame:
