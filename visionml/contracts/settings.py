@@ -293,7 +293,7 @@ class DriftSettings(_Record):
 
     window_hours: Annotated[int, Field(ge=1, le=168)] = 1
     """The answers of so many hours are looked at, every hour."""
-    false_alarm_rate: Annotated[float, Field(gt=0, le=0.2)] = 0.01
+    false_alarm_rate: Annotated[float, Field(ge=0.001, le=0.2)] = 0.01
     """The share of windows without drift that a report may call drifted."""
     alarm_reports: Positive = 2
     """So many drifted reports..."""
