@@ -47,7 +47,7 @@ _DAY_CENTS = Parameter(
     "What the endpoint costs in a day, in cents of a dollar; below 1,000,000.",
 )
 
-_ANSWERS = """WITH answers AS (
+_ANSWERS = """WITH delivered AS (
   SELECT prediction_id, min(date) AS date, arbitrary(variant) AS variant,
          arbitrary(model_version) AS model_version, arbitrary(label) AS label,
          arbitrary(probability) AS probability, arbitrary(latency_ms) AS latency_ms,
@@ -55,7 +55,8 @@ _ANSWERS = """WITH answers AS (
   FROM inference_events
   WHERE date BETWEEN date_format(CAST(? AS date) - INTERVAL '1' DAY, '%Y-%m-%d') AND ?
   GROUP BY prediction_id
-  HAVING min(date) >= ?
+), answers AS (
+  SELECT * FROM delivered WHERE date >= ?
 )"""
 """Firehose delivers at least once: an answer that came twice is counted once, on the day on which
 it came first, which may be the one before the period's."""
@@ -142,12 +143,12 @@ ORDER BY place"""
 ), before_shares AS (
   SELECT label, CAST(count(*) AS double) / sum(count(*)) OVER () AS share
   FROM (
-    SELECT prediction_id, arbitrary(label) AS label
+    SELECT prediction_id, min(date) AS date, arbitrary(label) AS label
     FROM inference_events
     WHERE date >= date_format(CAST(? AS date) - INTERVAL '8' DAY, '%Y-%m-%d') AND date < ?
     GROUP BY prediction_id
-    HAVING min(date) >= date_format(CAST(? AS date) - INTERVAL '7' DAY, '%Y-%m-%d')
   )
+  WHERE date >= date_format(CAST(? AS date) - INTERVAL '7' DAY, '%Y-%m-%d')
   GROUP BY label
 )
 SELECT coalesce(n.label, b.label) AS label, coalesce(n.share, 0e0) AS share,

@@ -146,8 +146,7 @@ def test_parameters_of_saved_queries_have_defaults_and_kinds() -> None:
     assert bound(query, {}, today=TODAY) == [
         "'2026-11-14'",
         "'2026-11-20'",
-        "'2026-11-14'",
-        "'2026-11-14'",
+        *["'2026-11-14'"] * 4,
     ]
     assert bound(query, {"start": "2026-11-01"}, today=TODAY)[0] == "'2026-11-01'"
     with pytest.raises(InvalidInput, match="has to be a day"):

@@ -1,9 +1,11 @@
 """The two Lambda functions: which answers are looked at, and whose baselines are made."""
 
 import importlib
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -27,14 +29,16 @@ ENDED = {
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Any:
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
 
     def start(name: str) -> ModuleType:
         return importlib.import_module(f"visionml.monitoring.{name}")
 
-    return start
+    level = logging.getLogger().level
+    yield start
+    logging.getLogger().setLevel(level)  # which a function sets for its process
 
 
 def test_the_schedule_asks_for_the_hour_whose_events_have_come(started: Any) -> None:
