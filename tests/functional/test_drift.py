@@ -153,7 +153,8 @@ def test_reports_can_be_read_shown_and_asked_about(
 ) -> None:
     report = session.drift.report(variant=VARIANT)
     assert report.record.state == "drifted"
-    assert "<h1" in report._repr_html_()
+    assert "<h1" in report.page
+    assert 'srcdoc="&lt;!' in report._repr_html_()  # in a frame, with a style of its own
     assert "drifted" in repr(report)
     assert "alarm" in repr(session.drift)
     assert len(session.drift.history()) >= 3

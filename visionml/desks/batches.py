@@ -68,9 +68,13 @@ class BatchOutcome(Card):
 
     @property
     def figures(self) -> dict[str, int]:
-        """The key figures: inputs, results with a label or a reason, and what is neither."""
-        done = self.summary.results + self.summary.failures
-        return {"inputs": self.summary.inputs, "results": done, "lost": self._lost(self.summary)}
+        """The key figures: every input is a result, a failure with its reason, or lost."""
+        return {
+            "inputs": self.summary.inputs,
+            "results": self.summary.results,
+            "recorded_failures": self.summary.failures,
+            "lost": self._lost(self.summary),
+        }
 
     @staticmethod
     def _lost(summary: BatchSummary) -> int:

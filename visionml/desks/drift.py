@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from visionml.serving.statuses import error_of
 _COLUMNS = [
     *("time", "variant", "version", "state", "samples", "score", "threshold", "moved", "reason"),
 ]
+_FRAME = "width: 100%; height: 60rem; border: 0"
 _AT_ONCE = 4
 _PAUSE_SECONDS = 1.0
 _DELIVERY_SECONDS = 300.0
@@ -52,7 +54,9 @@ class Report:
         return repr(self.describe())
 
     def _repr_html_(self) -> str:
-        return self.page
+        """Return the page in a frame: its style is its own, and it runs nothing."""
+        page = escape(self.page, quote=True)
+        return f'<iframe sandbox srcdoc="{page}" title="Drift report" style="{_FRAME}"></iframe>'
 
     def describe(self) -> Card:
         """Return the report in brief."""
@@ -256,6 +260,20 @@ class Drift:
         platform = self._platform
         client = platform.aws.client("lambda", read_timeout=900, retries={"max_attempts": 0})
         return call(client, platform.names.function(module), event)
+
+
+def watched(found: WatchSummary) -> pd.DataFrame:
+    """Return a row for each version and variant that was looked at."""
+    return _told([each.model_dump(exclude={"report"}) for each in found.watched])
+
+
+def shifts(of: Week) -> pd.DataFrame:
+    """Return a row for each shift of a week: when it was seen, and what had moved."""
+    return _told([vars(each) for each in of.seen]).set_index("shift")
+
+
+def _told(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame([{**row, "moved": ", ".join(row["moved"])} for row in rows])
 
 
 def dusk(content: bytes) -> bytes:

@@ -146,7 +146,9 @@ def cost(table: pd.DataFrame) -> Picture:
     _check(table)
     made, (axes,) = figure(height=2.8)
     usd = table["usd_per_answer"] * 1000
-    bars = axes.bar(table["date"].astype(str), usd, _WIDTH / 2, color=BLUE)
+    places = range(len(table))
+    bars = axes.bar(places, usd, _WIDTH / 2, color=BLUE)
+    axes.set_xticks(places, list(table["date"].astype(str)))
     axes.bar_label(bars, labels=[f"{count} answers" for count in table["answers"]], padding=2)
     axes.margins(x=0.2, y=0.15)
     axes.set_ylabel("USD")
