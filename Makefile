@@ -45,8 +45,8 @@ check: $(INSTALLED) ## Lint, formatting, types, import contracts, notebooks
 	@$(BIN)/python -m visionml.runs.check notebooks
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure; leaves runs/bench/latest.json
-	@$(BIN)/python -m benchmarks
+bench: $(INSTALLED) ## Measure, all or ROWS="cli_start synth"; leaves runs/bench/latest.json
+	@$(BIN)/python -m benchmarks $(ROWS)
 
 .PHONY: install
 install: $(INSTALLED) ## Create .venv and install what requirements.lock pins

@@ -1,6 +1,10 @@
-"""``python -m benchmarks``: measure, print a table, leave ``runs/bench/latest.json``."""
+"""``python -m benchmarks [ROW...]``: measure, print a table, leave ``runs/bench/latest.json``.
+
+Without names everything is measured.
+"""
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,11 +60,15 @@ MEASUREMENTS = (
 )
 
 
-def main() -> int:
-    """Run every measurement and return the exit code."""
+def main(names: Sequence[str] = ()) -> int:
+    """Run every measurement, or those of `names`, and return the exit code."""
     console = Console()
+    known = {measure.__name__: measure for measure in MEASUREMENTS}
+    if unknown := sorted({*names} - {*known}):
+        console.print(f"Error: Nothing is called {unknown[0]}. There are: {', '.join(known)}.")
+        return 2
     report = Report(started=datetime.now(UTC), machine=Machine.this(), rows=[])
-    for measure in MEASUREMENTS:
+    for measure in [known[name] for name in names] or MEASUREMENTS:
         with console.status(f"Measuring {measure.__name__}"):
             try:
                 report.rows.append(measure())
@@ -83,4 +91,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
