@@ -39,12 +39,12 @@ class Direct:
     __slots__ = (
         "_answered",
         "_asked",
+        "_chunks",
         "_future",
         "_invocations",
         "_media",
         "_place",
         "_timer",
-        "body",
         "disconnected",
         "keep_alive",
         "message_event",
@@ -62,7 +62,7 @@ class Direct:
 
         `answered` is called once with a whole response, unless the caller hangs up first.
         """
-        self.body = bytearray()
+        self._chunks: list[bytes] = []
         self.keep_alive = True
         """Whether the connection is for further requests; a server that stops says no."""
         self.disconnected = self.response_complete = False
@@ -74,10 +74,16 @@ class Direct:
         seconds = invocations.engine.limits.seconds
         self._timer = asyncio.get_running_loop().call_later(seconds, self._late)
 
+    def take(self, chunk: bytes) -> None:
+        """Take a part of the body, unless nobody waits for it any more."""
+        if not self.response_complete:
+            self._chunks.append(chunk)
+
     def begin(self) -> None:
         """Ask the engine: the body is complete."""
         invocations, asked = self._invocations, self._asked
-        image, self.body = bytes(self.body), bytearray()
+        chunks, self._chunks = self._chunks, []
+        image = chunks[0] if len(chunks) == 1 else b"".join(chunks)  # often one, and no copy
         asked.bytes = len(image)
         try:
             engine = invocations.engine

@@ -1,6 +1,7 @@
 """One worker process: uvicorn on connections that the listening process accepted."""
 
 import asyncio
+import gc
 import logging
 import socket
 from pathlib import Path
@@ -23,6 +24,9 @@ from visionml.serving.settings import ServerSettings
 _PATH = PATH.encode()
 _KEEP_ALIVE_SECONDS = 75
 _LAST_ARRIVALS_SECONDS = 0.05
+_COLLECTIONS = (20_000, 50, 100)
+"""Objects and collections until the collector looks: a request makes some hundred objects, none of
+which outlives it, so that Python's own 700 would have it look every few requests, in vain."""
 
 
 def run(settings: ServerSettings, channel: socket.socket, state: Path) -> None:
@@ -40,6 +44,8 @@ def run(settings: ServerSettings, channel: socket.socket, state: Path) -> None:
     logging._srcfile = None  # noqa: SLF001 - as "Optimization" in logging's documentation says
     journal = Journal(gather=True)
     invocations = Invocations(_warm(settings, state), journal)
+    gc.freeze()
+    gc.set_threshold(*_COLLECTIONS)
     config = uvicorn.Config(
         create(invocations),
         loop="uvloop",
@@ -149,12 +155,20 @@ class Connection(HttpToolsProtocol):
         self._direct: Direct | None = None
         """The request that is under way, if it goes past the application."""
 
+    def on_message_begin(self) -> None:
+        """Begin to read headers. What ASGI needs is made for those whom the application answers."""
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+
     def on_headers_complete(self) -> None:
         """Begin a request: past the application if it is a usual one."""
         before: object = self.cycle
         idle = before is None or self.cycle.response_complete
         self._direct = self._usual() if idle and not self.flow.write_paused else None
         if self._direct is None:
+            url, headers, expects = self.url, self.headers, self.expect_100_continue
+            super().on_message_begin()
+            self.url, self.expect_100_continue = url, expects
+            self.scope["headers"] = self.headers = headers
             super().on_headers_complete()
         else:
             self.cycle = cast("RequestResponseCycle", self._direct)
@@ -179,6 +193,9 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Wake the application for a small body once, when all of it is there."""
+        if self._direct is not None:
+            self._direct.take(body)
+            return
         cycle = self.cycle
         small = len(cycle.body) + len(body) <= READ_AHEAD_BYTES
         if small and not cycle.response_complete and not self.parser.should_upgrade():
